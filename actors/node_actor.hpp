@@ -1,0 +1,44 @@
+// The process as an actor: its links, its sessions and the address at which it listens.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/protocol.hpp"
+#include "actors/wire/link.hpp"
+
+namespace corolla::actors {
+
+/// The blocks that a node serves.
+struct served_blocks {
+  std::string model_name;
+  model::model_digests digests;
+  model::block_range blocks;
+  model::dtype dtype = model::dtype::float32;
+  int64_t hidden_size = 0;
+  uint32_t max_positions = 0;
+  uint64_t cache_tokens = 0;
+  float steps_per_s = 0;  ///< measured at start; 0: unknown
+  block_actor block;
+};
+
+struct node_settings {
+  std::shared_ptr<const wire::link_config> link;
+  directory_actor directory;
+  dialer_actor dialer;
+  std::string software;
+  /// Nothing where the node is a client, or a bootstrap node that serves no blocks.
+  std::optional<served_blocks> served;
+  uint32_t max_sessions = 64;
+  uint32_t max_length = wire::limits::session_length;  ///< tokens of one session
+  uint32_t max_batch = wire::limits::session_batch;    ///< rows of one session
+  uint64_t log_bytes = 256u << 20;                     ///< of all sessions' output logs together
+  std::chrono::milliseconds max_alloc_timeout = std::chrono::minutes{1};
+};
+
+/// The node ends itself, and all that its settings name, when told to stop.
+node_actor spawn_node(caf::actor_system& system, node_settings settings);
+
+}  // namespace corolla::actors

@@ -1,0 +1,199 @@
+#include "actors/node_links.hpp"
+
+#include <algorithm>
+
+#include "actors/wire/peer.hpp"
+
+namespace corolla::actors::links {
+namespace {
+
+constexpr auto dial_timeout = std::chrono::seconds{8};
+constexpr auto find_timeout = std::chrono::seconds{5};
+constexpr auto longest_pause = std::chrono::milliseconds{30'000};
+
+wire::make_owner owner_maker(node_pointer self) {
+  auto& system = self->system();
+  wire::peer_config config{node_actor{self}, self->state.settings->directory};
+  return [&system, config](const wire::link_actor& link, const link_info& info) -> wire::frame_sink_actor {
+    return wire::spawn_peer(system, link, info, config);
+  };
+}
+
+/// A socket that was dialled becomes a link; it tells by `up`, or by ending before.
+void start(node_pointer self, const peer_id& peer, int socket, std::string remote) {
+  auto& state = self->state;
+  wire::link_start start;
+  start.socket = socket;
+  start.dialled = true;
+  start.expected = peer;
+  start.remote = std::move(remote);
+  start.config = state.settings->link;
+  start.owner = owner_maker(self);
+  auto link = wire::spawn_link(self->system(), std::move(start));
+  self->monitor(link);
+  state.handshakes.emplace(link.address(), peer);
+}
+
+/// Tries the addresses one after the other.
+void dial(node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses, size_t index) {
+  auto address = addresses[index];
+  self->request(self->state.settings->dialer, dial_timeout, dial_atom::value, address.host, address.port)
+    .then(
+      [self, peer, address](int socket) { start(self, peer, socket, address.to_string()); },
+      [self, peer, addresses, index](caf::error& reason) {
+        if (index + 1 < addresses.size()) return dial(self, peer, addresses, index + 1);
+        failed(self, peer, reason);
+      });
+}
+
+caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses) {
+  auto& state = self->state;
+  auto promise = self->make_response_promise<peer_actor>();
+  auto& waiting = state.dialling[peer];
+  waiting.push_back(promise);
+  if (waiting.size() == 1) dial(self, peer, std::move(addresses), 0);
+  return promise;
+}
+
+/// Which of two links to the same peer stays: of two dialled at once the one dialled by the smaller id, else the older.
+bool newer_stays(const peer_id& self, const link_info& older, const link_info& newer) {
+  if (older.dialled == newer.dialled) return false;
+  return newer.dialled ? self < newer.peer : newer.peer < self;
+}
+
+bool is_kept(const node_state& state, const peer_id& peer, crypto::address& address) {
+  for (auto& kept : state.kept)
+    if (kept.peer == peer) {
+      address = kept;
+      return true;
+    }
+  return false;
+}
+
+}  // namespace
+
+caf::result<crypto::address> listen(
+  node_pointer self, const std::string& host, uint16_t port, const std::vector<std::string>& announce) {
+  auto& state = self->state;
+  wire::acceptor_start start;
+  start.host = host;
+  start.port = port;
+  start.config = state.settings->link;
+  start.owner = owner_maker(self);
+  auto listening = wire::spawn_acceptor(self->system(), std::move(start));
+  if (!listening) return listening.error();
+  state.acceptor = listening->acceptor;
+  crypto::address bound{std::nullopt, listening->host, listening->port};
+  state.announce = announce.empty() ? std::vector{bound.to_string()} : announce;
+  // The first announced one is what people are told.
+  if (auto given = crypto::address::parse_host_port(state.announce.front())) bound = *given;
+  bound.peer = state.settings->link->self;
+  state.address = bound.to_string();
+  return bound;
+}
+
+caf::result<peer_actor> connect(node_pointer self, const crypto::address& address) {
+  auto& state = self->state;
+  if (!address.peer) return make_error(errc::bad_request, "an address needs the id of its peer");
+  if (*address.peer == state.settings->link->self) return make_error(errc::bad_request, "this is the node itself");
+  if (auto link = state.links.find(*address.peer); link != state.links.end()) return link->second.actor;
+  return connect(self, *address.peer, std::vector{address});
+}
+
+caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
+  auto& state = self->state;
+  if (auto link = state.links.find(peer); link != state.links.end()) return link->second.actor;
+  if (peer == state.settings->link->self) return make_error(errc::bad_request, "this is the node itself");
+  auto promise = self->make_response_promise<peer_actor>();
+  self->request(state.settings->directory, find_timeout, find_atom::value, peer)
+    .then(
+      [self, peer, promise](const server_record& record) mutable {
+        std::vector<crypto::address> addresses;
+        for (auto& text : record.addresses)
+          if (auto address = crypto::address::parse_host_port(text); address && address->port != 0) {
+            address->peer = peer;
+            addresses.push_back(std::move(*address));
+          }
+        if (addresses.empty()) {
+          promise.deliver(make_error(errc::unknown_peer, peer.to_string() + " announced no address that can be dialled"));
+          return;
+        }
+        // A link may have come up while the directory was asked.
+        if (auto link = self->state.links.find(peer); link != self->state.links.end()) {
+          promise.deliver(link->second.actor);
+          return;
+        }
+        auto& waiting = self->state.dialling[peer];
+        waiting.push_back(promise);
+        if (waiting.size() == 1) dial(self, peer, std::move(addresses), 0);
+      },
+      [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+  return promise;
+}
+
+void keep(node_pointer self, const crypto::address& address, std::chrono::milliseconds pause) {
+  auto& state = self->state;
+  if (state.stopping) return;
+  crypto::address known;
+  if (address.peer && !is_kept(state, *address.peer, known)) state.kept.push_back(address);
+  self->request(node_actor{self}, dial_timeout + find_timeout, connect_atom::value, address)
+    .then(
+      [](const peer_actor&) {},  // its end will be heard
+      [self, address, pause](caf::error&) {
+        auto longer = std::min(pause * 2, longest_pause);
+        self->delayed_send(self, pause, connect_atom::value, address, longer);
+      });
+}
+
+caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor& peer) {
+  auto& state = self->state;
+  if (state.stopping || info.peer == state.settings->link->self) {
+    self->send(peer, close_atom::value, errc::bad_request, state.stopping ? "the node is ending" : "this is the node itself");
+    return taken{};
+  }
+  auto found = state.links.find(info.peer);
+  if (found != state.links.end()) {
+    auto loser = newer_stays(state.settings->link->self, found->second.info, info) ? found->second.actor : peer;
+    self->send(loser, close_atom::value, errc::duplicate_link, "another link between the two nodes is up");
+    if (loser == peer) return taken{};
+  }
+  self->monitor(peer);
+  state.links.insert_or_assign(info.peer, linked_peer{info, peer});
+  self->send(state.settings->directory, up_atom::value, info, peer);
+  if (auto waiting = state.dialling.extract(info.peer); !waiting.empty())
+    for (auto& promise : waiting.mapped()) promise.deliver(peer);
+  return taken{};
+}
+
+bool down(node_pointer self, const caf::down_msg& message) {
+  auto& state = self->state;
+  if (auto handshake = state.handshakes.extract(message.source); !handshake.empty()) {
+    auto peer = handshake.mapped();
+    // A link that was up has answered whoever waited for it.
+    if (!state.links.contains(peer)) failed(self, peer, message.reason);
+    return true;
+  }
+  for (auto link = state.links.begin(); link != state.links.end(); ++link) {
+    if (link->second.actor.address() != message.source) continue;
+    auto peer = link->first;
+    state.links.erase(link);
+    crypto::address address;
+    if (!state.stopping && is_kept(state, peer, address))
+      self->delayed_send(self, std::chrono::milliseconds{500}, connect_atom::value, address, std::chrono::milliseconds{1000});
+    return true;
+  }
+  return false;
+}
+
+void failed(node_pointer self, const peer_id& peer, const caf::error& reason) {
+  auto waiting = self->state.dialling.extract(peer);
+  if (waiting.empty()) return;
+  for (auto& promise : waiting.mapped()) promise.deliver(reason);
+}
+
+void close_all(node_pointer self) {
+  for (auto& [peer, link] : self->state.links)
+    self->send(link.actor, close_atom::value, errc::stopping, "the node is ending");
+}
+
+}  // namespace corolla::actors::links

@@ -1,0 +1,61 @@
+// What a node actor keeps, shared by its parts: links (node_links) and sessions (node_sessions).
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include "actors/node_actor.hpp"
+#include "actors/wire/acceptor.hpp"
+
+namespace corolla::actors {
+
+struct linked_peer {
+  link_info info;
+  peer_actor actor;
+};
+
+/// Where steps for a session go, and who may send them.
+struct session_entry {
+  step_sink_actor sink;
+  peer_id upstream;
+  session_actor session;   // null for the end of a route of this node's own
+  uint64_t log_room = 0;   // bytes set aside for its output log
+};
+
+struct node_state {
+  node_state() = default;
+  std::optional<node_settings> settings;
+
+  // Links.
+  std::unordered_map<peer_id, linked_peer> links;
+  std::unordered_map<peer_id, std::vector<caf::typed_response_promise<peer_actor>>> dialling;
+  std::map<caf::actor_addr, peer_id> handshakes;  // links that were dialled, by their broker
+  std::vector<crypto::address> kept;              // to be dialled again when lost
+  wire::acceptor_actor acceptor;
+  std::string address;
+  std::vector<std::string> announce;
+
+  // Sessions.
+  std::unordered_map<session_id, session_entry> sessions;
+  uint64_t log_room = 0;
+  uint64_t refused_opens = 0;
+
+  // Publishing.
+  bool published = false;
+  bool republishing = false;  // a tick for it is under way
+  uint64_t published_free = 0;
+
+  bool stopping = false;
+  static constexpr const char* name = "node";
+};
+
+using node_pointer = node_actor::stateful_pointer<node_state>;
+
+}  // namespace corolla::actors

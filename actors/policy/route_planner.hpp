@@ -1,0 +1,54 @@
+// The cheapest chain of servers through a range of blocks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace corolla::actors::policy {
+
+/// Blocks [begin, end).
+struct blocks {
+  uint32_t begin = 0;
+  uint32_t end = 0;
+  bool operator==(const blocks&) const = default;
+};
+
+/// What is known of a server.  Times are in seconds.
+struct server {
+  blocks span;
+  double per_block = 0;         ///< computing one decode step
+  double queue = 0;             ///< waiting for its turn there
+  double source_round_trip = 0; ///< from whoever feeds the first hop: the client, where a whole route is planned
+  double sink_round_trip = 0;   ///< to whoever takes from the last hop
+  uint64_t free_tokens = 0;
+};
+
+struct plan_request {
+  blocks wanted;
+  uint64_t needed_tokens = 0;
+  /// Added for a server that seems full: what it announced may be out of date, so it stays the last choice.
+  double full_penalty = 10;
+};
+
+/// Round trip between two servers, named by their place in the list.
+using round_trip = std::function<double(size_t from, size_t to)>;
+
+struct planned_hop {
+  size_t server = 0;
+  blocks span;
+  bool operator==(const planned_hop&) const = default;
+};
+
+struct plan {
+  std::vector<planned_hop> hops;  ///< empty if blocks are missing
+  double seconds = 0;             ///< of one step, as estimated
+  std::vector<blocks> missing;    ///< which no server holds, in maximal ranges
+};
+
+/// Exact: no chain costs less by `source -> S1 + sum (queue + blocks x per_block + S_i -> S_i+1) + S_n -> sink`, with one way
+/// taken as half a round trip.  A server may be entered and left anywhere in its span.
+plan plan_route(const std::vector<server>& servers, const plan_request& request, const round_trip& between);
+
+}  // namespace corolla::actors::policy

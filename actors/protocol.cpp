@@ -1,0 +1,36 @@
+#include "actors/protocol.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <caf/make_message.hpp>
+#include <caf/sec.hpp>
+#include <caf/to_string.hpp>
+
+namespace corolla::actors {
+namespace {
+
+constexpr auto category = caf::atom("corolla");
+
+}  // namespace
+
+caf::error make_error(errc code, std::string text) {
+  return {static_cast<uint8_t>(code), category, caf::make_message(std::move(text))};
+}
+
+std::string describe(const caf::error& reason) {
+  if (!reason) return "no error";
+  if (reason.category() != category) return caf::to_string(reason);
+  std::string result{to_string(static_cast<errc>(reason.code()))};
+  if (auto& context = reason.context(); context.match_elements<std::string>() && !context.get_as<std::string>(0).empty())
+    result += ": " + context.get_as<std::string>(0);
+  return result;
+}
+
+errc code_of(const caf::error& reason) {
+  if (reason.category() == category) return static_cast<errc>(reason.code());
+  if (reason == caf::sec::request_timeout) return errc::timed_out;
+  return errc::compute_failed;
+}
+
+}  // namespace corolla::actors

@@ -1,0 +1,38 @@
+// The session actor: one client's place in one span of blocks.  It keeps the order of steps, hands outputs to the next hop,
+// and keeps a log of them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include <caf/fwd.hpp>
+
+#include "actors/protocol.hpp"
+
+namespace corolla::actors {
+
+struct session_config {
+  session_id id;
+  peer_id client;
+  peer_id upstream;    ///< who sends steps
+  uint64_t epoch = 1;  ///< of both edges
+  model::block_range blocks;
+  uint32_t batch = 1;
+  uint32_t max_length = 0;
+  model::dtype wire = model::dtype::float32;  ///< of outputs
+  int64_t hidden_size = 0;
+  bool last_hop = false;  ///< outputs go to the client
+  uint64_t cache = 0;     ///< reserved at `block`; the session releases it when it ends
+  block_actor block;
+  session_events_actor events;
+  uint64_t log_bytes = 0;  ///< room of the output log: batch x max_length x hidden_size x bytes of one
+  /// For each answer of the block, and of the next hop.
+  std::chrono::milliseconds step_timeout{60'000};
+};
+
+/// A session that is still to be told where its outputs go; until then steps wait.
+using new_session_actor = session_actor::extend<caf::reacts_to<attach_atom, step_sink_actor>>;
+
+new_session_actor spawn_session(caf::actor_system& system, session_config config);
+
+}  // namespace corolla::actors

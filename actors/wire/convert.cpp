@@ -1,0 +1,164 @@
+#include "actors/wire/convert.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace corolla::actors::wire {
+namespace {
+
+/// Signed records of servers, apart from whatever else an identity signs.
+constexpr std::string_view record_context = "corolla server record 1";
+
+template <class T>
+wire_text short_text(T&& text) {
+  return {std::string{text}.substr(0, 512)};
+}
+
+uint32_t milliseconds(std::chrono::milliseconds time) {
+  return static_cast<uint32_t>(std::clamp<int64_t>(time.count(), 0, std::numeric_limits<uint32_t>::max()));
+}
+
+}  // namespace
+
+open_body to_wire(const open_request& request) {
+  open_body body;
+  body.session.bytes = request.session.bytes;
+  body.model.bytes = request.model;
+  body.blocks_digest.bytes = request.blocks_digest;
+  body.begin = request.blocks.begin;
+  body.end = request.blocks.end;
+  body.dtype.value = request.wire;
+  body.batch = request.batch;
+  body.max_length = request.max_length;
+  body.alloc_timeout_ms = milliseconds(request.alloc_timeout);
+  body.epoch = request.epoch;
+  body.upstream.bytes = request.upstream.bytes;
+  body.next.bytes = request.next.bytes;
+  body.next_session.bytes = request.next_session.bytes;
+  return body;
+}
+
+converted<open_request> from_wire(const open_body& body) {
+  if (body.end <= body.begin) return conversion_error{errc::bad_request, "a session over no block"};
+  if (body.batch == 0 || body.max_length == 0) return conversion_error{errc::bad_request, "a session of no row or no token"};
+  if (body.batch > limits::session_batch)
+    return conversion_error{
+      errc::too_large, "a batch of " + std::to_string(body.batch) + " is above the limit of " +
+                         std::to_string(limits::session_batch) + " rows"};
+  if (body.max_length > limits::session_length)
+    return conversion_error{
+      errc::too_large, "max_length " + std::to_string(body.max_length) + " is above the limit of " +
+                         std::to_string(limits::session_length) + " tokens"};
+  open_request request;
+  request.session.bytes = body.session.bytes;
+  request.model = body.model.bytes;
+  request.blocks_digest = body.blocks_digest.bytes;
+  request.blocks = {body.begin, body.end};
+  request.wire = body.dtype.value;
+  request.batch = body.batch;
+  request.max_length = body.max_length;
+  request.alloc_timeout =
+    std::min<std::chrono::milliseconds>(std::chrono::milliseconds{body.alloc_timeout_ms}, limits::alloc_timeout);
+  request.epoch = body.epoch;
+  request.upstream.bytes = body.upstream.bytes;
+  request.next.bytes = body.next.bytes;
+  request.next_session.bytes = body.next_session.bytes;
+  return request;
+}
+
+step_body to_wire(const step& s) {
+  step_body body;
+  body.epoch = s.epoch;
+  body.seq = s.seq;
+  body.done = s.done;
+  body.position = s.position;
+  body.wanted.value = s.wanted;
+  body.dtype.value = s.hidden.type();
+  body.batch = static_cast<uint32_t>(s.hidden.dim(0));
+  body.tokens = static_cast<uint32_t>(s.hidden.dim(1));
+  body.hidden = static_cast<uint32_t>(s.hidden.dim(2));
+  body.hypo_ids.values = s.hypo_ids;
+  return body;
+}
+
+converted<step> from_wire(
+  const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from) {
+  const std::array<int64_t, 3> dims{body.batch, body.tokens, body.hidden};
+  auto elements = model::num_elements(dims);
+  auto size = payload ? payload->size() : 0;
+  if (!elements || static_cast<uint64_t>(*elements) * model::size_of(body.dtype.value) != size)
+    return conversion_error{
+      errc::bad_tensor, "a tensor of shape " + model::to_string(dims) + " came with " + std::to_string(size) + " bytes"};
+  step result;
+  result.epoch = body.epoch;
+  result.seq = body.seq;
+  result.done = body.done;
+  result.position = body.position;
+  result.wanted = body.wanted.value;
+  result.hypo_ids = body.hypo_ids.values;
+  result.from = from;
+  auto bytes = payload ? std::span{payload->data(), payload->size()} : std::span<const std::byte>{};
+  result.hidden = model::tensor{body.dtype.value, {dims.begin(), dims.end()}, bytes, payload};
+  return result;
+}
+
+crypto::signed_record sign(const crypto::identity& identity, const server_record& record) {
+  announcement_body body;
+  body.seq = record.seq;
+  body.lifetime_ms = milliseconds(record.lifetime);
+  body.state.value = static_cast<uint8_t>(record.state);
+  for (auto& address : record.addresses) body.addresses.values.push_back({address});
+  body.model_name.value = record.model_name.substr(0, 128);
+  body.model.bytes = record.model;
+  body.blocks_digest.bytes = record.blocks_digest;
+  body.model_blocks = record.model_blocks;
+  body.begin = record.blocks.begin;
+  body.end = record.blocks.end;
+  body.dtype.value = record.dtype;
+  body.cache_tokens = record.cache_tokens;
+  body.free_tokens = record.free_tokens;
+  body.steps_per_s = record.steps_per_s;
+  body.software.value = record.software;
+  return crypto::sign_record(identity, record_context, encode_body(body));
+}
+
+std::optional<server_record> verify(const crypto::signed_record& record) {
+  auto verified = crypto::open(record, record_context);
+  if (!verified) return std::nullopt;
+  auto body = decode_body<announcement_body>(verified->bytes());
+  if (!body || body->version != 1 || body->end <= body->begin || body->end > body->model_blocks) return std::nullopt;
+  server_record result;
+  result.peer = verified->signer();
+  result.seq = body->seq;
+  result.lifetime = std::chrono::milliseconds{body->lifetime_ms};
+  result.state = static_cast<server_state>(body->state.value);
+  for (auto& address : body->addresses.values) result.addresses.push_back(address.value);
+  result.model_name = body->model_name.value;
+  result.model = body->model.bytes;
+  result.blocks_digest = body->blocks_digest.bytes;
+  result.model_blocks = body->model_blocks;
+  result.blocks = {body->begin, body->end};
+  result.dtype = body->dtype.value;
+  result.cache_tokens = body->cache_tokens;
+  result.free_tokens = body->free_tokens;
+  result.steps_per_s = body->steps_per_s;
+  result.software = body->software.value;
+  return result;
+}
+
+record_body to_wire(const signed_server_record& record, uint64_t tag) {
+  record_body body;
+  body.tag = tag;
+  body.age_ms = milliseconds(record.age);
+  body.record.values = crypto::encode(record.record);
+  return body;
+}
+
+std::optional<signed_server_record> from_wire(const record_body& body) {
+  auto record = crypto::decode_record(body.record.values, max_record_bytes - crypto::signed_record_overhead);
+  if (!record) return std::nullopt;
+  return signed_server_record{std::move(*record), std::chrono::milliseconds{body.age_ms}};
+}
+
+}  // namespace corolla::actors::wire

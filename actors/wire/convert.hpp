@@ -1,0 +1,42 @@
+// Between what travels (messages.hpp) and what actors say to each other (actors/protocol.hpp).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "actors/protocol.hpp"
+#include "actors/wire/messages.hpp"
+#include "actors/wire/traffic.hpp"
+
+namespace corolla::actors::wire {
+
+/// What a peer sent is refused before anybody else hears of it.
+struct conversion_error {
+  errc code;
+  std::string text;
+};
+template <class T>
+using converted = std::variant<T, conversion_error>;
+
+open_body to_wire(const open_request& request);
+/// Limits of batch, length and time are checked here.
+converted<open_request> from_wire(const open_body& body);
+
+step_body to_wire(const step& s);
+/// `payload` holds the tensor that the body describes; it is shared, not copied.
+converted<step> from_wire(
+  const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from);
+
+/// Signs what a server says of itself.  Throws `malformed` where a text is beyond its limit.
+crypto::signed_record sign(const crypto::identity& identity, const server_record& record);
+/// nullopt: forged, malformed, or not the signer's own.
+std::optional<server_record> verify(const crypto::signed_record& record);
+
+record_body to_wire(const signed_server_record& record, uint64_t tag);
+std::optional<signed_server_record> from_wire(const record_body& body);
+
+}  // namespace corolla::actors::wire

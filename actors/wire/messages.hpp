@@ -1,0 +1,185 @@
+// What crosses a network: one plain struct for each message, made of bounded parts.  Bodies travel in cereal's portable
+// binary (little-endian, one leading byte that says so) and must be consumed exactly.  The frame types are in frame.hpp.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "actors/errc.hpp"
+#include "actors/ids.hpp"
+#include "actors/wire/bounded.hpp"
+#include "actors/wire/limits.hpp"
+#include "crypto/signed_record.hpp"
+#include "model/block_range.hpp"
+#include "model/tensor.hpp"
+
+namespace corolla::actors::wire {
+
+using wire_errc = checked_enum<errc, first_errc, last_errc>;
+using wire_dtype = checked_enum<model::dtype, model::dtype::float32, model::dtype::float16>;
+using wire_rows = checked_enum<rows_wanted, rows_wanted::none, rows_wanted::all>;
+using wire_text = bounded_string<512>;
+using wire_id = fixed_bytes<16>;
+using wire_peer = fixed_bytes<32>;
+using wire_digest = fixed_bytes<32>;
+
+/// OPEN, first on a new stream, from the client: asks a server for a session over `begin:end`.
+struct open_body {
+  wire_id session;
+  wire_digest model, blocks_digest;
+  uint32_t begin = 0, end = 0;
+  wire_dtype dtype;
+  uint32_t batch = 0;             ///< rows; at most limits::session_batch
+  uint32_t max_length = 0;        ///< tokens; at most limits::session_length
+  uint32_t alloc_timeout_ms = 0;  ///< at most limits::alloc_timeout
+  uint64_t epoch = 0;
+  wire_peer upstream, next;
+  wire_id next_session;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(session, model, blocks_digest, begin, end, dtype, batch, max_length, alloc_timeout_ms, epoch, upstream, next, next_session);
+  }
+  bool operator==(const open_body&) const = default;
+};
+
+/// OPENED, on the stream of OPEN: the session is there, and the link to its next hop is up.
+struct opened_body {
+  wire_id session;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(session); }
+  bool operator==(const opened_body&) const = default;
+};
+
+/// REFUSED: the answer no, on the stream of what was asked (stream 0: a RECORD).
+struct refused_body {
+  wire_errc code;
+  wire_text text;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(code, text); }
+  bool operator==(const refused_body&) const = default;
+};
+
+/// CLOSE, on the stream of OPEN, from the client: ends the session.
+struct close_body {
+  template <class Archive>
+  void serialize(Archive&) {}
+  bool operator==(const close_body&) const = default;
+};
+
+/// APPLIED, on the stream of OPEN, to the client: the hop has computed and forwarded step `seq` in `micros`.
+struct applied_body {
+  uint64_t seq = 0;
+  uint32_t micros = 0;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(seq, micros); }
+  bool operator==(const applied_body&) const = default;
+};
+
+/// FAILED, on the stream of OPEN, to the client: the session ended by itself.
+struct failed_body {
+  wire_errc code;
+  wire_text text;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(code, text); }
+  bool operator==(const failed_body&) const = default;
+};
+
+/// ATTACH, first on a new stream, from the upstream: steps for this session follow.
+struct attach_body {
+  wire_id session;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(session); }
+  bool operator==(const attach_body&) const = default;
+};
+
+/// STEP, on the stream of ATTACH, with the tensor [batch, tokens, hidden] as its data.
+struct step_body {
+  uint64_t epoch = 0, seq = 0, done = 0;
+  uint32_t position = 0;
+  wire_rows wanted;
+  wire_dtype dtype;
+  uint32_t batch = 0, tokens = 0, hidden = 0;
+  bounded_vector<uint32_t, limits::session_batch> hypo_ids;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(epoch, seq, done, position, wanted, dtype, batch, tokens, hidden, hypo_ids); }
+  bool operator==(const step_body&) const = default;
+};
+
+/// STEP REFUSED, on the stream of ATTACH, back to the upstream.
+struct step_refused_body {
+  uint64_t seq = 0, last = 0;
+  wire_errc code;
+  wire_text text;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(seq, last, code, text); }
+  bool operator==(const step_refused_body&) const = default;
+};
+
+/// A signed record, encoded.
+inline constexpr uint32_t max_record_bytes = 3072;
+
+/// RECORD, stream 0: a server's signed announcement and how long it has been under way.  `tag` comes back in the answer.
+struct record_body {
+  uint64_t tag = 0;
+  uint32_t age_ms = 0;
+  bounded_vector<std::byte, max_record_bytes> record;  ///< crypto::signed_record, encoded
+  template <class Archive>
+  void serialize(Archive& ar) { ar(tag, age_ms, record); }
+  bool operator==(const record_body&) const = default;
+};
+
+/// RECORD TAKEN, stream 0: the record with this tag was taken (or was known).
+struct record_taken_body {
+  uint64_t tag = 0;
+  template <class Archive>
+  void serialize(Archive& ar) { ar(tag); }
+  bool operator==(const record_taken_body&) const = default;
+};
+
+/// SNAPSHOT, stream 0: asks for all records.  They come as RECORDs with tag 0, then SNAPSHOT END.
+struct snapshot_body {
+  template <class Archive>
+  void serialize(Archive&) {}
+  bool operator==(const snapshot_body&) const = default;
+};
+struct snapshot_end_body {
+  template <class Archive>
+  void serialize(Archive&) {}
+  bool operator==(const snapshot_end_body&) const = default;
+};
+
+/// What a record's payload holds: signed, so it has the same layout for ever (new fields come behind, in a new version).
+struct announcement_body {
+  uint8_t version = 1;
+  uint64_t seq = 0;
+  uint32_t lifetime_ms = 0;
+  checked_enum<uint8_t, 1, 3> state;
+  bounded_vector<bounded_string<300>, 4> addresses;
+  bounded_string<128> model_name;
+  wire_digest model, blocks_digest;
+  uint32_t model_blocks = 0, begin = 0, end = 0;
+  wire_dtype dtype;
+  uint64_t cache_tokens = 0, free_tokens = 0;
+  float steps_per_s = 0;
+  bounded_string<64> software;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(version, seq, lifetime_ms, state, addresses, model_name, model, blocks_digest, model_blocks, begin, end, dtype,
+       cache_tokens, free_tokens, steps_per_s, software);
+  }
+  bool operator==(const announcement_body&) const = default;
+};
+
+/// The bytes of a body.  Throws `malformed` if a part is beyond its limit: a mistake of this side.
+template <class Body>
+std::vector<std::byte> encode_body(const Body& body);
+/// nullopt unless the bytes are exactly one such body.
+template <class Body>
+std::optional<Body> decode_body(std::span<const std::byte> bytes);
+
+}  // namespace corolla::actors::wire

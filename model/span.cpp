@@ -1,0 +1,246 @@
+#include "model/span.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+
+#include "model/convert.hpp"
+#include "model/device.hpp"
+#include "model/family.hpp"
+
+namespace corolla::model {
+
+namespace {
+
+constexpr uint32_t max_page_tokens = 1 << 16;
+
+/// libtorch's own errors carry a stack trace in what().
+std::string message_of(const std::exception& e) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&e);
+  return torch_error ? torch_error->what_without_backtrace() : e.what();
+}
+
+/// Why `step` does not fit its session's shape and place, or nothing.
+std::string refuse_shape(const span_step& step, const kv_cache::session& s, int64_t C) {
+  const auto& dims = step.hidden.dims();
+  if (!is_float(step.hidden.type()) || !is_float(step.output)) return "input and output must be float types";
+  if (dims.size() != 3 || dims[0] != s.batch || dims[2] != C)
+    return "the input has shape " + to_string(dims) + ", but the session takes [" + std::to_string(s.batch) + ", T, " +
+           std::to_string(C) + "]";
+  const auto is_row = [&](uint32_t row) { return row < s.batch; };
+  if (!step.hypo_ids.empty() && (static_cast<int64_t>(step.hypo_ids.size()) != s.batch ||
+                                 !std::all_of(step.hypo_ids.begin(), step.hypo_ids.end(), is_row)))
+    return "hypo_ids must be one row of the batch for each of its " + std::to_string(s.batch) + " rows";
+  if (step.position > s.length)
+    return "position " + std::to_string(step.position) + " is beyond the session's " + std::to_string(s.length) + " tokens";
+  if (dims[1] > s.max_length - step.position)
+    return std::to_string(dims[1]) + " tokens at position " + std::to_string(step.position) +
+           " are beyond the session's max_length " + std::to_string(s.max_length);
+  return {};
+}
+
+/// The steps that are computed together.
+struct admitted_steps {
+  std::vector<size_t> indices;
+  std::vector<kv_cache::session*> sessions;
+  std::vector<at::Tensor> rows;  // [B * T, C] each
+  ragged_pass pass;
+  std::optional<block_range> blocks;
+  std::unordered_set<cache_id> seen;
+};
+
+class block_span final : public span {
+ public:
+  block_span(std::unique_ptr<family> kind, block_range blocks, const span_options& options, c10::Device device)
+      : family_(std::move(kind)),
+        blocks_(blocks),
+        compute_(options.compute),
+        device_(device),
+        cache_(cache_layout(*family_, blocks, options), at::TensorOptions(scalar_type(options.compute)).device(device)) {}
+
+  void load_weights(const checkpoint& source, const std::function<void(uint32_t, uint32_t)>& progress) {
+    const weight_source weights(source, compute_, device_);
+    for (auto index = blocks_.begin; index < blocks_.end; ++index) {
+      layers_.push_back(family_->load_block(weights, index));
+      if (progress) progress(static_cast<uint32_t>(layers_.size()), blocks_.size());
+    }
+  }
+
+  block_range blocks() const override { return blocks_; }
+  int64_t hidden_size() const override { return family_->dims().hidden_size; }
+  uint32_t max_positions() const override { return family_->max_positions(); }
+
+  std::optional<cache_id> reserve(block_range part, uint32_t batch, uint32_t max_length) override;
+  void release(cache_id id) override {
+    cache_.release(id);
+    parts_.erase(id);
+  }
+  uint64_t tokens_needed(uint32_t batch, uint32_t max_length) const override {
+    return cache_.tokens_needed(batch, max_length);
+  }
+  uint64_t cache_tokens() const override { return static_cast<uint64_t>(cache_.num_tokens()); }
+  uint64_t free_tokens() const override { return static_cast<uint64_t>(cache_.free_tokens()); }
+
+  std::vector<span_result> run(std::span<const span_step> steps, const std::atomic<bool>& stop) override;
+
+ private:
+  static kv_cache::layout cache_layout(const family& kind, block_range blocks, const span_options& options);
+
+  /// Truncates and reorders the session and takes the rows in; gives why it cannot, or nothing.
+  std::string admit(const span_step& step, size_t index, admitted_steps& work);
+  /// [R, C] -> [R, C]; nullopt: stopped.
+  std::optional<at::Tensor> run_blocks(admitted_steps& work, const std::atomic<bool>& stop);
+  void run_admitted(
+    std::span<const span_step> steps, admitted_steps& work, const std::atomic<bool>& stop, std::vector<span_result>& results);
+
+  std::unique_ptr<family> family_;
+  block_range blocks_;
+  dtype compute_;
+  c10::Device device_;
+  kv_cache cache_;
+  std::vector<std::unique_ptr<block>> layers_;
+  std::unordered_map<cache_id, block_range> parts_;
+};
+
+kv_cache::layout block_span::cache_layout(const family& kind, block_range blocks, const span_options& options) {
+  const auto pages = (options.cache_tokens + options.page_tokens - 1) / options.page_tokens;
+  const auto& dims = kind.dims();
+  const kv_cache::layout layout{
+    blocks.size(), static_cast<int64_t>(pages), options.page_tokens, dims.num_key_value_heads, dims.head_dim};
+  const int64_t pool[] = {layout.num_pages, layout.page_tokens, layout.num_heads, layout.head_dim};
+  if (!num_elements(pool))
+    throw std::invalid_argument("a cache of " + std::to_string(options.cache_tokens) + " tokens is too large");
+  return layout;
+}
+
+std::optional<cache_id> block_span::reserve(block_range part, uint32_t batch, uint32_t max_length) {
+  if (part.empty() || !blocks_.contains(part))
+    throw std::invalid_argument("blocks " + to_string(part) + " are not within " + to_string(blocks_));
+  if (batch == 0 || max_length == 0) throw std::invalid_argument("a session needs at least one row and one token");
+  if (const auto refusal = family_->refuse_length(max_length); !refusal.empty()) throw std::invalid_argument(refusal);
+  const c10::InferenceMode guard;
+  const auto id = cache_.reserve(batch, max_length);
+  if (id) parts_.emplace(*id, part);
+  return id;
+}
+
+std::string block_span::admit(const span_step& step, size_t index, admitted_steps& work) {
+  auto* session = cache_.find(step.cache);
+  if (!session) return "there is no such session";
+  if (!work.seen.insert(step.cache).second) return "the session has another step in this pass";
+  const auto part = parts_.at(step.cache);
+  if (work.blocks.value_or(part) != part) return "the session's blocks are not those of the other steps";
+  auto refusal = refuse_shape(step, *session, hidden_size());
+  if (!refusal.empty()) return refusal;
+  // Converted first: what float32 holds may be infinite in bfloat16.
+  const auto hidden = step.hidden.to(compute_);
+  if (!all_finite(hidden)) return "the input holds a value that is not finite";
+
+  if (!step.hypo_ids.empty() && step.position > 0) cache_.reorder(*session, step.hypo_ids, step.position);
+  session->length = step.position;
+  work.blocks = part;
+  const auto B = hidden.dim(0), T = hidden.dim(1);
+  if (T == 0) return {};
+  auto& parts = work.pass.parts;
+  const auto row = parts.empty() ? 0 : parts.back().row + parts.back().num_rows();
+  parts.push_back({session, row, B, T, step.position, {}});
+  work.indices.push_back(index);
+  work.sessions.push_back(session);
+  work.rows.push_back(to_device(hidden.reshaped({B * T, hidden_size()}), scalar_type(compute_), device_));
+  return {};
+}
+
+std::optional<at::Tensor> block_span::run_blocks(admitted_steps& work, const std::atomic<bool>& stop) {
+  family_->prepare(work.pass, device_);
+  auto hidden = work.rows.size() == 1 ? work.rows.front() : at::cat(work.rows);
+  for (auto index = work.blocks->begin; index < work.blocks->end; ++index) {
+    if (stop) return std::nullopt;
+    const auto layer = index - blocks_.begin;
+    hidden = layers_[layer]->forward(hidden, work.pass, cache_, layer);
+  }
+  return hidden;
+}
+
+void block_span::run_admitted(
+  std::span<const span_step> steps, admitted_steps& work, const std::atomic<bool>& stop, std::vector<span_result>& results) {
+  const auto hidden = run_blocks(work, stop);
+  for (size_t i = 0; i < work.indices.size(); ++i) {
+    auto& result = results[work.indices[i]];
+    if (!hidden) {
+      result.error = "stopped";
+      continue;
+    }
+    const auto& part = work.pass.parts[i];
+    auto rows = hidden->narrow(0, part.row, part.num_rows()).view({part.B, part.T, hidden_size()});
+    // A share of the pass would keep the rows of every session alive.
+    if (work.indices.size() > 1) rows = rows.clone();
+    result.hidden = to_host(rows, steps[work.indices[i]].output);
+    work.sessions[i]->length = part.S();
+  }
+}
+
+std::vector<span_result> block_span::run(std::span<const span_step> steps, const std::atomic<bool>& stop) {
+  const c10::InferenceMode guard;
+  std::vector<span_result> results(steps.size());
+  admitted_steps work;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    try {
+      results[i].error = admit(steps[i], i, work);
+      if (results[i].ok()) results[i].hidden = tensor(steps[i].output, {steps[i].hidden.dim(0), 0, hidden_size()}, {});
+    } catch (const std::exception& e) {
+      results[i].error = message_of(e);
+    }
+  }
+  if (work.indices.empty()) return results;
+  try {
+    run_admitted(steps, work, stop, results);
+  } catch (const std::exception& e) {
+    for (const auto i : work.indices) results[i] = {{}, message_of(e)};
+  }
+  return results;
+}
+
+}  // namespace
+
+std::unique_ptr<span> span::load(
+  const checkpoint& source, block_range blocks, const span_options& options,
+  const std::function<void(uint32_t, uint32_t)>& progress) {
+  if (options.compute != dtype::float32 && options.compute != dtype::bfloat16)
+    throw std::invalid_argument("blocks compute in float32 or bfloat16, not in " + std::string(to_string(options.compute)));
+  if (options.page_tokens == 0 || options.page_tokens > max_page_tokens)
+    throw std::invalid_argument("page_tokens must be from 1 to " + std::to_string(max_page_tokens));
+  constexpr uint64_t max_cache_tokens = uint64_t{1} << 40;
+  if (options.cache_tokens == 0 || options.cache_tokens > max_cache_tokens)
+    throw std::invalid_argument("cache_tokens must be from 1 to " + std::to_string(max_cache_tokens));
+  auto kind = read_family(source);
+  const auto num_blocks = static_cast<uint32_t>(kind->dims().num_blocks);
+  if (blocks.empty() || blocks.end > num_blocks)
+    throw std::invalid_argument(
+      "blocks " + to_string(blocks) + " are not within the model's " + to_string(block_range{0, num_blocks}));
+  const auto device = open_device(options.device);
+  const c10::InferenceMode guard;
+  try {
+    auto loaded = std::make_unique<block_span>(std::move(kind), blocks, options, device);
+    loaded->load_weights(source, progress);
+    return loaded;
+  } catch (const c10::Error& e) {
+    throw std::runtime_error(message_of(e));
+  }
+}
+
+void set_compute_threads(uint32_t threads) {
+  constexpr uint32_t max_threads = 1024;
+  if (threads == 0 || threads > max_threads)
+    throw std::invalid_argument("compute threads must be from 1 to " + std::to_string(max_threads));
+  at::set_num_threads(static_cast<int>(threads));
+}
+
+}  // namespace corolla::model

@@ -1,0 +1,48 @@
+#include "model/weight_source.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include "model/device.hpp"
+#include "model/file_error.hpp"
+
+namespace corolla::model {
+
+namespace {
+
+shape dims_of(int64_t rows, int64_t columns) { return columns == 0 ? shape{rows} : shape{rows, columns}; }
+
+}  // namespace
+
+weight_source::weight_source(const checkpoint& source, dtype type, c10::Device device)
+    : source_(source), type_(type), device_(device) {}
+
+void weight_source::check(const std::string& name, const shape& expected) const {
+  const auto file = source_.path().string();
+  if (!source_.has(name)) fail(file, "tensor " + name + " is missing");
+  const auto& found = source_.dims(name);
+  if (found != expected)
+    fail(file, "tensor " + name + " has shape " + to_string(found) + ", but the config asks for " + to_string(expected));
+}
+
+at::Tensor weight_source::load(const std::string& name, const shape& expected) const {
+  check(name, expected);
+  return to_device(source_.load(name, type_), scalar_type(type_), device_);
+}
+
+at::Tensor weight_source::load_joined(const std::vector<part>& parts, int64_t columns) const {
+  int64_t rows = 0;
+  for (const auto& p : parts) {
+    check(p.name, dims_of(p.rows, columns));
+    rows += p.rows;
+  }
+  auto joined = at::empty(dims_of(rows, columns), at::TensorOptions(scalar_type(type_)).device(device_));
+  int64_t row = 0;
+  for (const auto& p : parts) {
+    // One part at a time: no more than it is held twice.
+    joined.narrow(0, row, p.rows).copy_(load(p.name, dims_of(p.rows, columns)));
+    row += p.rows;
+  }
+  return joined;
+}
+
+}  // namespace corolla::model

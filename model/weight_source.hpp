@@ -1,0 +1,37 @@
+// A checkpoint's tensors on a device, in one type, each checked against the shape that the config asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include "model/checkpoint.hpp"
+
+namespace corolla::model {
+
+class weight_source {
+ public:
+  /// `source` must outlive it.
+  weight_source(const checkpoint& source, dtype type, c10::Device device);
+
+  /// Throws checkpoint_error naming the tensor, the shape found and the one expected.
+  at::Tensor load(const std::string& name, const shape& expected) const;
+
+  struct part {
+    std::string name;
+    int64_t rows;
+  };
+  /// The parts one below the other, each [rows, columns]; or [rows] with columns = 0.
+  at::Tensor load_joined(const std::vector<part>& parts, int64_t columns) const;
+
+ private:
+  void check(const std::string& name, const shape& expected) const;
+
+  const checkpoint& source_;
+  dtype type_;
+  c10::Device device_;
+};
+
+}  // namespace corolla::model

@@ -1,0 +1,31 @@
+// The measurements of `corolla bench`: one line here adds one.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/bench.hpp"
+
+namespace corolla::runtime {
+
+/// What a measurement is told.
+struct bench_settings {
+  /// Model to measure with, where one is needed.
+  std::string model;
+  /// Threads that each process computes with.
+  uint32_t threads = 1;
+};
+
+struct bench {
+  std::string_view name;
+  std::string_view summary;
+  std::vector<bench_row> (*run)(const bench_settings&);
+};
+
+/// In the order in which help lists them.
+std::span<const bench> benches();
+
+}  // namespace corolla::runtime

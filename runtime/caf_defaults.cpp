@@ -1,0 +1,16 @@
+#include "runtime/caf_defaults.hpp"
+
+#include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
+
+namespace corolla::runtime {
+
+void set_caf_defaults(caf::actor_system_config& config) {
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("middleman.workers", 0);
+  config.set("logger.console", caf::atom("none"));
+  config.set("logger.console-verbosity", caf::atom("quiet"));
+  config.set("logger.file-verbosity", caf::atom("quiet"));
+}
+
+}  // namespace corolla::runtime

@@ -1,0 +1,89 @@
+// The embedded client: generates text and reads hidden states through a swarm, or in this process, in plain C++20.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "model/generation.hpp"
+#include "model/tensor.hpp"
+#include "model/tokenizer.hpp"
+#include "runtime/swarm_options.hpp"
+
+namespace corolla::runtime {
+
+/// What failed and what to do, in one sentence.
+struct client_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// The caller asked for a stop.
+struct cancelled : client_error {
+  using client_error::client_error;
+};
+
+struct client_options {
+  std::filesystem::path model;
+  /// corolla://ID@HOST:PORT of any nodes of the swarm: one that answers suffices.  Empty with `local`.
+  std::vector<std::string> peers;
+  /// Runs all blocks in this process.
+  bool local = false;
+  model::dtype compute = model::dtype::float32;
+  uint32_t threads = 1;
+  swarm_options swarm;
+  /// Prompts go through the chain in steps of so many tokens, without waiting unless `pipeline` is false.
+  uint32_t chunk_tokens = 64;
+  bool pipeline = true;
+  std::chrono::milliseconds alloc_timeout{0};
+};
+
+struct route_hop {
+  std::string peer;
+  uint32_t begin = 0, end = 0;
+  double ms = 0;  ///< median time of one decode step there
+};
+/// A hop reported that it had computed and forwarded a step, at `at` on this client's clock.
+struct step_trace {
+  uint32_t hop = 0;
+  uint64_t seq = 0;
+  std::chrono::microseconds computing{0};
+  std::chrono::steady_clock::time_point at;
+};
+struct generated {
+  std::vector<int64_t> ids;
+  std::string text;
+  double time_to_first_token_s = 0;
+  double tokens_per_s = 0;  ///< after the first token
+  std::vector<route_hop> route;
+  std::vector<step_trace> trace;  ///< the latest 4096 steps; empty where the model ran in this process
+};
+struct evaluated {
+  model::tensor embeddings, final_norm, logits;  ///< [B, S, C], [B, S, C], [B, S, V]
+  std::vector<model::tensor> block_outputs;      ///< where asked for
+};
+
+/// Thread-safe: calls from several threads run side by side.
+class client {
+ public:
+  virtual ~client() = default;
+  /// Loads what a client holds of the model and joins the swarm.  Throws client_error (also for model errors).
+  static std::unique_ptr<client> make(const client_options& options);
+
+  /// Null where the model brings no tokenizer.
+  virtual std::shared_ptr<const model::tokenizer> tokenizer() const = 0;
+  /// `on_token` is called in a thread of the client's for each token as it comes (and once with id -1 for text that was held
+  /// back when the last token came).  A stop asked for through `cancel` closes the session on every server, and throws `cancelled`.
+  virtual generated generate(
+    const model::generation_request& request,
+    const std::function<void(const model::generated_token&)>& on_token = {},
+    std::stop_token cancel = {}) = 0;
+  /// input_ids [B, S] int64.  `hidden` asks for each block's output.
+  virtual evaluated evaluate(const model::tensor& input_ids, bool hidden) = 0;
+};
+
+}  // namespace corolla::runtime

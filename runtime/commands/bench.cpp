@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/benches.hpp"
+#include "runtime/commands/parse.hpp"
+#include "runtime/errors.hpp"
+#include "runtime/nearest.hpp"
+
+namespace corolla::runtime::commands {
+namespace {
+
+std::string list_of_benches() {
+  std::string text = "Measures on this machine.";
+  for (const auto& bench : benches()) text += "\n  " + std::string{bench.name} + ": " + std::string{bench.summary};
+  return text;
+}
+
+const bench& find(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& bench : benches()) {
+    if (bench.name == name) return bench;
+    names.emplace_back(bench.name);
+  }
+  throw usage_error("there is no measurement " + name + "; the nearest is " + std::string{nearest(name, names)});
+}
+
+nlohmann::ordered_json to_json(const bench_row& row) {
+  const auto number_or_null = [](const std::optional<double>& value) {
+    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+  };
+  return {{"row", row.row},
+          {"value", row.value},
+          {"unit", row.unit},
+          {"limit", number_or_null(row.limit)},
+          {"ratio", number_or_null(row.ratio)},
+          {"samples", row.samples}};
+}
+
+void print(const bench_row& row) {
+  std::cout << row.row << ": " << row.value << ' ' << row.unit;
+  if (row.ratio) std::cout << ", ratio " << *row.ratio;
+  if (row.limit) std::cout << ", to hold " << *row.limit;
+  std::cout << " (" << row.samples << " samples)\n";
+}
+
+}  // namespace
+
+int bench(const arguments& args) {
+  CLI::App app{list_of_benches(), "bench"};
+  std::string name;
+  runtime::bench_settings settings;
+  bool json = false;
+  app.add_option("NAME", name, "what to measure")->required();
+  app.add_option("--model", settings.model, "model to measure with, where one is needed");
+  app.add_option("--threads", settings.threads, "threads that each process computes with")
+    ->capture_default_str()
+    ->check(CLI::Range(1, 1024));
+  app.add_flag("--json", json, "prints an object a row");
+  if (!parse(app, args)) return exit_done;
+  for (const auto& row : find(name).run(settings))
+    if (json)
+      std::cout << to_json(row) << std::endl;
+    else
+      print(row);
+  return exit_done;
+}
+
+}  // namespace corolla::runtime::commands

@@ -1,0 +1,19 @@
+#include "runtime/commands/commands.hpp"
+
+namespace corolla::runtime::commands {
+
+std::span<const command> all() {
+  static constexpr command list[] = {
+    {"node", "serves blocks of a model to a swarm", node},
+    {"generate", "continues a text, through a swarm or in this process", generate},
+    {"eval", "writes logits and hidden states, and tells the perplexity", eval},
+    {"inspect", "tells what a model file holds", inspect},
+    {"tokenize", "turns text into ids, or ids into text", tokenize},
+    {"keys", "makes and shows the keys and certificates of private swarms", keys},
+    {"make-model", "writes a random model in a real shape, for measurements", make_model},
+    {"bench", "measures links, decoding, prompts and batches", bench},
+  };
+  return list;
+}
+
+}  // namespace corolla::runtime::commands
