@@ -62,9 +62,12 @@ void fail(session_pointer self, errc code, const std::string& text) {
   self->quit();
 }
 
-std::string sentence(const caf::error& reason, const std::chrono::milliseconds& deadline) {
+// What to say of an error whose code goes beside it.
+std::string sentence(const caf::error& reason, std::chrono::milliseconds deadline) {
   if (reason == caf::sec::request_timeout) return "no answer within " + std::to_string(deadline.count()) + " ms";
-  return describe(reason);
+  auto text = describe(reason);
+  const auto name = std::string{to_string(code_of(reason))} + ": ";
+  return text.starts_with(name) ? text.substr(name.size()) : text;
 }
 
 void block_failed(session_pointer self, const caf::error& reason) {

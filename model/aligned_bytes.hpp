@@ -13,7 +13,7 @@ inline constexpr size_t tensor_alignment = 64;
 inline std::shared_ptr<std::byte> allocate_bytes(size_t size) {
   constexpr auto alignment = std::align_val_t{tensor_alignment};
   auto* data = static_cast<std::byte*>(::operator new(size, alignment));
-  return {data, [](std::byte* p) { ::operator delete(p, std::align_val_t{tensor_alignment}); }};
+  return {data, [](std::byte* p) { ::operator delete (p, std::align_val_t{tensor_alignment}); }};
 }
 
 }  // namespace corolla::model

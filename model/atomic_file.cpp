@@ -49,7 +49,9 @@ void atomic_file::write(std::span<const std::byte> data) {
   }
 }
 
-void atomic_file::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+void atomic_file::write(std::string_view text) {
+  write(std::as_bytes(std::span(text)));
+}
 
 void atomic_file::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_to_write(path_);

@@ -25,6 +25,8 @@ std::optional<block_range> parse_block_range(std::string_view text) {
   return block_range{*begin, *end};
 }
 
-std::string to_string(block_range r) { return std::to_string(r.begin) + ':' + std::to_string(r.end); }
+std::string to_string(block_range r) {
+  return std::to_string(r.begin) + ':' + std::to_string(r.end);
+}
 
 }  // namespace corolla::model

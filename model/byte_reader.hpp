@@ -26,8 +26,8 @@ class byte_reader {
   std::span<const std::byte> take(uint64_t count, std::string_view what) {
     if (count > left())
       fail(
-        label_, std::string(what) + " takes " + std::to_string(count) + " bytes and " + std::to_string(left()) +
-                  " are left; the file may be truncated");
+          label_, std::string(what) + " takes " + std::to_string(count) + " bytes and " + std::to_string(left()) +
+                      " are left; the file may be truncated");
     const auto result = bytes_.subspan(position_, count);
     position_ += count;
     return result;
@@ -46,8 +46,8 @@ class byte_reader {
     const auto length = number<uint64_t>(what);
     if (length > max_length)
       fail(
-        label_, std::string(what) + " has " + std::to_string(length) + " bytes, at most " +
-                  std::to_string(max_length) + " are read");
+          label_, std::string(what) + " has " + std::to_string(length) + " bytes, at most " +
+                      std::to_string(max_length) + " are read");
     const auto bytes = take(length, what);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }

@@ -20,9 +20,9 @@ std::shared_ptr<const checkpoint> open_file(const fs::path& path) {
   constexpr std::array<char, 4> magic = {'G', 'G', 'U', 'F'};
   if (file.bytes().size() < magic.size() || std::memcmp(file.bytes().data(), magic.data(), magic.size()) != 0)
     fail(
-      file.label(), path.extension() == ".safetensors"
-                      ? "is one file of a model; name the folder that holds it and config.json"
-                      : "is no GGUF file: it does not begin with 'GGUF'");
+        file.label(), path.extension() == ".safetensors"
+                          ? "is one file of a model; name the folder that holds it and config.json"
+                          : "is no GGUF file: it does not begin with 'GGUF'");
   return open_gguf(path);
 }
 
@@ -43,7 +43,9 @@ std::shared_ptr<const checkpoint> open_directory(const fs::path& path) {
 std::shared_ptr<const checkpoint> checkpoint::open(const fs::path& path) {
   try {
     if (!fs::exists(path))
-      fail(path.string(), "does not exist; name a Hugging Face folder (config.json and model.safetensors) or a GGUF file");
+      fail(
+          path.string(),
+          "does not exist; name a Hugging Face folder (config.json and model.safetensors) or a GGUF file");
     return fs::is_directory(path) ? open_directory(path) : open_file(path);
   } catch (const fs::filesystem_error& e) {
     fail(path.string(), "cannot be looked at: " + e.code().message());

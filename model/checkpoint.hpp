@@ -52,15 +52,15 @@ class checkpoint {
   virtual ~checkpoint() = default;
 
   /// Opens a Hugging Face folder (config.json with model.safetensors, or shards with model.safetensors.index.json) or a
-  /// GGUF file (v2, v3; a folder that holds exactly one .gguf also does).  Headers are read and checked here, data is not.
-  /// Throws checkpoint_error.
+  /// GGUF file (v2, v3; a folder that holds exactly one .gguf also does).  Headers are read and checked here, data is
+  /// not. Throws checkpoint_error.
   static std::shared_ptr<const checkpoint> open(const std::filesystem::path& path);
 
   /// Folder or file name without extension: "SmolLM2-135M-Instruct.Q4_1" -> the same; for people, never compared.
   virtual const std::string& name() const = 0;
   virtual const std::filesystem::path& path() const = 0;
-  /// config.json's object; for GGUF the same object made from the metadata (model_type "llama", hidden_size, rope_theta, ...),
-  /// with bos_token_id and eos_token_id where known.
+  /// config.json's object; for GGUF the same object made from the metadata (model_type "llama", hidden_size,
+  /// rope_theta, ...), with bos_token_id and eos_token_id where known.
   virtual const nlohmann::json& config() const = 0;
   /// generation_config.json's object, or null.
   virtual const nlohmann::json& generation_config() const = 0;

@@ -19,7 +19,9 @@ uint32_t select(bool condition, uint32_t a, uint32_t b) {
   return (a & mask) | (b & ~mask);
 }
 
-float from_bfloat16(uint16_t h) { return std::bit_cast<float>(uint32_t{h} << 16); }
+float from_bfloat16(uint16_t h) {
+  return std::bit_cast<float>(uint32_t{h} << 16);
+}
 
 uint16_t to_bfloat16(float f) {
   const auto w = std::bit_cast<uint32_t>(f);
@@ -53,8 +55,12 @@ uint16_t to_float16(float f) {
   return static_cast<uint16_t>(((w >> 16) & 0x8000) | select(magnitude > 0x7f800000, 0x7e00, number));
 }
 
-uint16_t bfloat16_to_float16(uint16_t h) { return to_float16(from_bfloat16(h)); }
-uint16_t float16_to_bfloat16(uint16_t h) { return to_bfloat16(from_float16(h)); }
+uint16_t bfloat16_to_float16(uint16_t h) {
+  return to_float16(from_bfloat16(h));
+}
+uint16_t float16_to_bfloat16(uint16_t h) {
+  return to_bfloat16(from_float16(h));
+}
 
 /// Chunks of a fixed size pass through aligned arrays on the stack: any alignment will do, and the loop vectorises.
 template <class In, class Out, Out (*Function)(In)>
@@ -80,7 +86,7 @@ void convert(dtype from, const std::byte* in, dtype to, std::byte* out, size_t c
   }
   if (!is_float(from) || !is_float(to))
     throw std::invalid_argument(
-      "no conversion from " + std::string(to_string(from)) + " to " + std::string(to_string(to)));
+        "no conversion from " + std::string(to_string(from)) + " to " + std::string(to_string(to)));
   if (from == dtype::bfloat16 && to == dtype::float32) return apply<uint16_t, float, from_bfloat16>(in, out, count);
   if (from == dtype::float16 && to == dtype::float32) return apply<uint16_t, float, from_float16>(in, out, count);
   if (from == dtype::float32 && to == dtype::bfloat16) return apply<float, uint16_t, to_bfloat16>(in, out, count);

@@ -8,7 +8,9 @@
 namespace corolla::model {
 
 /// True for float32, bfloat16 and float16.
-constexpr bool is_float(dtype t) { return t == dtype::float32 || t == dtype::bfloat16 || t == dtype::float16; }
+constexpr bool is_float(dtype t) {
+  return t == dtype::float32 || t == dtype::bfloat16 || t == dtype::float16;
+}
 
 /// Converts `count` elements, rounding to nearest even; a NaN stays a NaN, what is too large becomes an infinity.
 /// Neither array need be aligned; they do not overlap.  The same type copies.  Throws std::invalid_argument for two

@@ -19,12 +19,42 @@ namespace {
 
 /// Keys that say where a model comes from, what wrote it, or how to train, load or sample it.
 constexpr std::string_view volatile_keys[] = {
-  "_attn_implementation", "_commit_hash", "_name_or_path", "architectures", "attention_dropout", "attn_implementation",
-  "auto_map", "bos_token_id", "classifier_dropout", "decoder_start_token_id", "dtype", "eos_token_id",
-  "finetuning_task", "hidden_dropout", "id2label", "initializer_range", "label2id", "max_length", "output_attentions",
-  "output_hidden_states", "pad_token_id", "pretraining_tp", "problem_type", "return_dict", "sep_token_id",
-  "slow_but_exact", "task_specific_params", "temperature", "tokenizer_class", "top_k", "top_p", "torch_dtype",
-  "torchscript", "transformers_version", "unk_token_id", "use_cache",
+    "_attn_implementation",
+    "_commit_hash",
+    "_name_or_path",
+    "architectures",
+    "attention_dropout",
+    "attn_implementation",
+    "auto_map",
+    "bos_token_id",
+    "classifier_dropout",
+    "decoder_start_token_id",
+    "dtype",
+    "eos_token_id",
+    "finetuning_task",
+    "hidden_dropout",
+    "id2label",
+    "initializer_range",
+    "label2id",
+    "max_length",
+    "output_attentions",
+    "output_hidden_states",
+    "pad_token_id",
+    "pretraining_tp",
+    "problem_type",
+    "return_dict",
+    "sep_token_id",
+    "slow_but_exact",
+    "task_specific_params",
+    "temperature",
+    "tokenizer_class",
+    "top_k",
+    "top_p",
+    "torch_dtype",
+    "torchscript",
+    "transformers_version",
+    "unk_token_id",
+    "use_cache",
 };
 
 /// What is hashed before pages are given back and progress is counted.
@@ -58,8 +88,8 @@ parts split(const digest_input& input) {
 }
 
 digest digest_part(
-  const digest_input& input, size_t index, std::span<const stored_tensor* const> tensors,
-  std::atomic<uint64_t>& done) {
+    const digest_input& input, size_t index, std::span<const stored_tensor* const> tensors,
+    std::atomic<uint64_t>& done) {
   sha256 hash;
   if (index == input.num_blocks) {
     hash.text("corolla ends 1");
@@ -160,7 +190,7 @@ model_digests compute_digests(const digest_input& input, const digest_progress& 
 digest of_blocks(const model_digests& digests, block_range blocks) {
   if (blocks.empty() || blocks.end > digests.blocks.size())
     throw std::out_of_range(
-      "no blocks " + to_string(blocks) + " in a model of " + std::to_string(digests.blocks.size()));
+        "no blocks " + to_string(blocks) + " in a model of " + std::to_string(digests.blocks.size()));
   sha256 hash;
   hash.text("corolla blocks 1");
   hash.u64(blocks.begin);

@@ -20,14 +20,20 @@ struct traits {
 };
 /// In the order of `encoding`.
 constexpr traits table[] = {
-  {"F32", dtype::float32, 1, 4},  {"BF16", dtype::bfloat16, 1, 2}, {"F16", dtype::float16, 1, 2},
-  {"I64", dtype::int64, 1, 8},    {"I32", dtype::int32, 1, 4},     {"U8", dtype::uint8, 1, 1},
-  {"Q8_0", dtype::float32, quantised, 2 + quantised},
-  {"Q4_0", dtype::float32, quantised, 2 + quantised / 2},
-  {"Q4_1", dtype::float32, quantised, 4 + quantised / 2},
+    {"F32", dtype::float32, 1, 4},
+    {"BF16", dtype::bfloat16, 1, 2},
+    {"F16", dtype::float16, 1, 2},
+    {"I64", dtype::int64, 1, 8},
+    {"I32", dtype::int32, 1, 4},
+    {"U8", dtype::uint8, 1, 1},
+    {"Q8_0", dtype::float32, quantised, 2 + quantised},
+    {"Q4_0", dtype::float32, quantised, 2 + quantised / 2},
+    {"Q4_1", dtype::float32, quantised, 4 + quantised / 2},
 };
 
-const traits& of(encoding e) { return table[static_cast<size_t>(e)]; }
+const traits& of(encoding e) {
+  return table[static_cast<size_t>(e)];
+}
 
 float read_half(const std::byte* in) {
   float value = 0;
@@ -69,7 +75,9 @@ void decode_q4_1(const std::byte* in, float* out) {
 
 }  // namespace
 
-std::string_view to_string(encoding e) { return of(e).name; }
+std::string_view to_string(encoding e) {
+  return of(e).name;
+}
 
 std::optional<encoding> parse_encoding(std::string_view name) {
   const auto found = std::find_if(std::begin(table), std::end(table), [=](const auto& t) { return t.name == name; });
@@ -78,15 +86,21 @@ std::optional<encoding> parse_encoding(std::string_view name) {
 }
 
 encoding plain_encoding(dtype t) {
-  const auto found =
-    std::find_if(std::begin(table), std::end(table), [=](const auto& e) { return e.elements == 1 && e.decoded == t; });
+  const auto found = std::find_if(
+      std::begin(table), std::end(table), [=](const auto& e) { return e.elements == 1 && e.decoded == t; });
   if (found == std::end(table)) throw std::invalid_argument("no such element type");
   return static_cast<encoding>(found - std::begin(table));
 }
 
-dtype decoded_type(encoding e) { return of(e).decoded; }
-size_t block_elements(encoding e) { return of(e).elements; }
-size_t block_bytes(encoding e) { return of(e).bytes; }
+dtype decoded_type(encoding e) {
+  return of(e).decoded;
+}
+size_t block_elements(encoding e) {
+  return of(e).elements;
+}
+size_t block_bytes(encoding e) {
+  return of(e).bytes;
+}
 
 void decode(encoding e, const std::byte* in, dtype as, std::byte* out, size_t count) {
   if (of(e).elements == 1) return convert(of(e).decoded, in, as, out, count);

@@ -4,7 +4,9 @@
 
 namespace corolla::model {
 
-void fail(const std::string& file, const std::string& what) { throw checkpoint_error(file + ": " + what); }
+void fail(const std::string& file, const std::string& what) {
+  throw checkpoint_error(file + ": " + what);
+}
 
 std::string in_quotes(std::string_view text) {
   constexpr size_t longest = 80;

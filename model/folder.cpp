@@ -68,7 +68,8 @@ std::vector<stored_tensor> read_shards(const fs::path& folder, const fs::path& i
       shard = shards.emplace(name, folder / name).first;
     }
     const auto* found = shard->second.find(item.key());
-    if (!found) fail((folder / name).string(), "holds no tensor " + in_quotes(item.key()) + ", which the index promises");
+    if (!found)
+      fail((folder / name).string(), "holds no tensor " + in_quotes(item.key()) + ", which the index promises");
     add(tensors, *found);
   }
   return tensors;
@@ -80,9 +81,9 @@ std::vector<stored_tensor> read_tensors(const fs::path& folder) {
   if (fs::exists(index)) return read_shards(folder, index);
   const auto pickled = fs::exists(folder / "pytorch_model.bin") || fs::exists(folder / "pytorch_model.bin.index.json");
   fail(
-    folder.string(), std::string("holds neither model.safetensors nor model.safetensors.index.json") +
-                       (pickled ? "; pytorch_model.bin is not read: convert it to safetensors"
-                                : "; fetch the weights as safetensors"));
+      folder.string(), std::string("holds neither model.safetensors nor model.safetensors.index.json") +
+                           (pickled ? "; pytorch_model.bin is not read: convert it to safetensors"
+                                    : "; fetch the weights as safetensors"));
 }
 
 tokenizer_source read_tokenizer(const fs::path& folder) {
@@ -97,8 +98,7 @@ tokenizer_source read_tokenizer(const fs::path& folder) {
 
 std::shared_ptr<const checkpoint> open_folder(const fs::path& path) {
   const auto config = path / "config.json";
-  if (!fs::exists(config))
-    fail(path.string(), "holds no config.json; name a Hugging Face folder or a GGUF file");
+  if (!fs::exists(config)) fail(path.string(), "holds no config.json; name a Hugging Face folder or a GGUF file");
   checkpoint_parts parts;
   parts.path = path;
   parts.config = read_json_object(config, max_config_bytes);

@@ -25,10 +25,10 @@ constexpr uint64_t max_alignment = 1u << 20;
 
 /// Tensor types by their number; "" where the number is not used.
 constexpr std::string_view tensor_types[] = {
-  "F32",    "F16",   "Q4_0", "Q4_1", "",      "",      "Q5_0",   "Q5_1",   "Q8_0",    "Q8_1", "Q2_K",
-  "Q3_K",   "Q4_K",  "Q5_K", "Q6_K", "Q8_K",  "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S",
-  "IQ2_S",  "IQ4_XS", "I8",  "I16",  "I32",   "I64",   "F64",    "IQ1_M",  "BF16",    "",     "",
-  "",       "TQ1_0", "TQ2_0", "",    "",      "",      "MXFP4",
+    "F32",    "F16",   "Q4_0",  "Q4_1",   "",      "",      "Q5_0",    "Q5_1",   "Q8_0",    "Q8_1",
+    "Q2_K",   "Q3_K",  "Q4_K",  "Q5_K",   "Q6_K",  "Q8_K",  "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",
+    "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8",    "I16",   "I32",     "I64",    "F64",     "IQ1_M",
+    "BF16",   "",      "",      "",       "TQ1_0", "TQ2_0", "",        "",       "",        "MXFP4",
 };
 
 bool is_supported(encoding how) {
@@ -42,8 +42,9 @@ encoding read_tensor_type(uint32_t number, const std::string& name, const std::s
   const auto how = parse_encoding(type);
   if (how && is_supported(*how)) return *how;
   fail(
-    label, "tensor " + in_quotes(name) + " has the type " + (type.empty() ? std::to_string(number) : std::string(type)) +
-             "; F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are supported");
+      label, "tensor " + in_quotes(name) + " has the type " +
+                 (type.empty() ? std::to_string(number) : std::string(type)) +
+                 "; F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are supported");
 }
 
 /// A tensor as listed; `offset` counts from the beginning of the data.
@@ -71,8 +72,9 @@ listed_tensor read_tensor_info(byte_reader& in, const std::string& label) {
   if (!elements) fail(label, what + " has too many elements");
   const auto block = static_cast<int64_t>(block_elements(t.how));
   if (t.dims.back() % block != 0)
-    fail(label, what + " has rows of " + std::to_string(t.dims.back()) + " elements, no multiple of " +
-                  std::to_string(block) + " as " + std::string(to_string(t.how)) + " needs");
+    fail(
+        label, what + " has rows of " + std::to_string(t.dims.back()) + " elements, no multiple of " +
+                   std::to_string(block) + " as " + std::string(to_string(t.how)) + " needs");
   // At most 34 bytes for 32 elements where it is more than one byte an element: below the 8 that num_elements checked.
   result.size = static_cast<uint64_t>(*elements / block) * block_bytes(t.how);
   return result;
@@ -89,25 +91,28 @@ uint64_t alignment_of(const gguf_contents& contents, const std::string& label) {
 }
 
 /// Finds each tensor's bytes in `data`, what follows the header and its padding.
-void place(std::vector<listed_tensor>& list, std::span<const std::byte> data, uint64_t alignment,
-           const std::string& label) {
+void place(
+    std::vector<listed_tensor>& list, std::span<const std::byte> data, uint64_t alignment, const std::string& label) {
   std::vector<const listed_tensor*> order;
   for (auto& l : list) {
     const auto what = "tensor " + in_quotes(l.tensor.name);
     if (l.offset % alignment != 0)
-      fail(label, what + " begins at byte " + std::to_string(l.offset) + " of the data, no multiple of " +
-                    std::to_string(alignment));
+      fail(
+          label, what + " begins at byte " + std::to_string(l.offset) + " of the data, no multiple of " +
+                     std::to_string(alignment));
     if (l.offset > data.size() || l.size > data.size() - l.offset)
-      fail(label, what + " takes " + std::to_string(l.size) + " bytes from byte " + std::to_string(l.offset) + " of " +
-                    std::to_string(data.size()) + " bytes of data; the file may be truncated");
+      fail(
+          label, what + " takes " + std::to_string(l.size) + " bytes from byte " + std::to_string(l.offset) + " of " +
+                     std::to_string(data.size()) + " bytes of data; the file may be truncated");
     l.tensor.data = data.subspan(l.offset, l.size);
     order.push_back(&l);
   }
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->offset < b->offset; });
   for (size_t i = 1; i < order.size(); ++i)
     if (order[i]->offset - order[i - 1]->offset < order[i - 1]->size)
-      fail(label, "tensors " + in_quotes(order[i - 1]->tensor.name) + " and " + in_quotes(order[i]->tensor.name) +
-                    " overlap");
+      fail(
+          label,
+          "tensors " + in_quotes(order[i - 1]->tensor.name) + " and " + in_quotes(order[i]->tensor.name) + " overlap");
 }
 
 void read_header(byte_reader& in, const std::string& label) {
@@ -129,10 +134,13 @@ gguf_contents parse_gguf(std::span<const std::byte> file, const std::string& lab
   const auto num_tensors = in.number<uint64_t>("the number of tensors");
   const auto num_metadata = in.number<uint64_t>("the number of metadata fields");
   if (num_tensors > max_tensors)
-    fail(label, "claims " + std::to_string(num_tensors) + " tensors, at most " + std::to_string(max_tensors) + " are read");
+    fail(
+        label,
+        "claims " + std::to_string(num_tensors) + " tensors, at most " + std::to_string(max_tensors) + " are read");
   if (num_metadata > max_metadata)
-    fail(label, "claims " + std::to_string(num_metadata) + " metadata fields, at most " + std::to_string(max_metadata) +
-                  " are read");
+    fail(
+        label, "claims " + std::to_string(num_metadata) + " metadata fields, at most " + std::to_string(max_metadata) +
+                   " are read");
   gguf_contents contents;
   for (uint64_t i = 0; i < num_metadata; ++i) {
     std::string key(in.text(max_key_bytes, "the key of a metadata field"));

@@ -17,7 +17,19 @@ namespace corolla::model {
 
 /// Types of metadata values, as numbered in the file.
 enum class gguf_type : uint32_t {
-  uint8, int8, uint16, int16, uint32, int32, float32, boolean, string, array, uint64, int64, float64
+  uint8,
+  int8,
+  uint16,
+  int16,
+  uint32,
+  int32,
+  float32,
+  boolean,
+  string,
+  array,
+  uint64,
+  int64,
+  float64
 };
 
 /// A metadata value where it lies: walked through and found whole, but not decoded (a vocabulary is large).
@@ -39,7 +51,8 @@ struct gguf_contents {
 };
 
 /// Everything but the data; spans lie in `file`.  Counts, lengths and offsets were checked against the file before
-/// anything was allocated for them; tensors do not overlap.  `label` names the file in errors.  Throws checkpoint_error.
+/// anything was allocated for them; tensors do not overlap.  `label` names the file in errors.  Throws
+/// checkpoint_error.
 gguf_contents parse_gguf(std::span<const std::byte> file, const std::string& label);
 
 /// The value as JSON.  A float32 becomes the shortest decimal number that rounds to it: 1e-05, not 9.99999974e-06.

@@ -57,13 +57,11 @@ class metadata_view {
   const std::string& label_;
 };
 
-constexpr name_pair outer_names[] = {
-  {"token_embd", "embed_tokens"}, {"output_norm", "norm"}, {"output", "lm_head"}};
+constexpr name_pair outer_names[] = {{"token_embd", "embed_tokens"}, {"output_norm", "norm"}, {"output", "lm_head"}};
 constexpr name_pair block_names[] = {
-  {"attn_norm", "input_layernorm"},     {"attn_q", "self_attn.q_proj"}, {"attn_k", "self_attn.k_proj"},
-  {"attn_v", "self_attn.v_proj"},       {"attn_output", "self_attn.o_proj"},
-  {"ffn_norm", "post_attention_layernorm"}, {"ffn_gate", "mlp.gate_proj"}, {"ffn_up", "mlp.up_proj"},
-  {"ffn_down", "mlp.down_proj"},
+    {"attn_norm", "input_layernorm"}, {"attn_q", "self_attn.q_proj"},      {"attn_k", "self_attn.k_proj"},
+    {"attn_v", "self_attn.v_proj"},   {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"},
+    {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},           {"ffn_down", "mlp.down_proj"},
 };
 
 std::string_view translate(std::string_view word, std::span<const name_pair> names) {
@@ -111,17 +109,23 @@ json llama3_scaling(const gguf_tensor& factors, int64_t head_dim, double theta, 
   const double factor = given.empty() ? 0 : given.back();
   if (!(factor >= 1)) refuse();
   for (size_t i = 0; i < given.size(); ++i) {
-    const auto wavelength = 2 * std::numbers::pi * std::pow(theta, 2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+    const auto wavelength =
+        2 * std::numbers::pi * std::pow(theta, 2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
     const auto smooth = (original / wavelength - low) / (high - low);
     const auto expected = smooth >= 1 ? 1 : smooth <= 0 ? factor : 1 / ((1 - smooth) / factor + smooth);
     if (!(std::abs(given[i] - expected) <= 1e-4 * expected)) refuse();
   }
-  return {{"rope_type", "llama3"}, {"factor", factor}, {"low_freq_factor", low}, {"high_freq_factor", high},
-          {"original_max_position_embeddings", static_cast<int64_t>(original)}};
+  return {
+      {"rope_type", "llama3"},
+      {"factor", factor},
+      {"low_freq_factor", low},
+      {"high_freq_factor", high},
+      {"original_max_position_embeddings", static_cast<int64_t>(original)}};
 }
 
-json rope_scaling(const gguf_contents& contents, const metadata_view& meta, int64_t head_dim, double theta,
-                  const std::string& label) {
+json rope_scaling(
+    const gguf_contents& contents, const metadata_view& meta, int64_t head_dim, double theta,
+    const std::string& label) {
   const auto type = meta.text("llama.rope.scaling.type", "none");
   const auto* factors = find(contents, "rope_freqs.weight");
   if (type == "none") return factors ? llama3_scaling(*factors, head_dim, theta, label) : json(nullptr);
@@ -131,9 +135,10 @@ json rope_scaling(const gguf_contents& contents, const metadata_view& meta, int6
 }
 
 void add_token_ids(json& config, const metadata_view& meta) {
-  for (const auto& [theirs, ours] : {name_pair{"tokenizer.ggml.bos_token_id", "bos_token_id"},
-                                     name_pair{"tokenizer.ggml.eos_token_id", "eos_token_id"},
-                                     name_pair{"tokenizer.ggml.padding_token_id", "pad_token_id"}})
+  for (const auto& [theirs, ours] :
+       {name_pair{"tokenizer.ggml.bos_token_id", "bos_token_id"},
+        name_pair{"tokenizer.ggml.eos_token_id", "eos_token_id"},
+        name_pair{"tokenizer.ggml.padding_token_id", "pad_token_id"}})
     if (const auto id = meta.get(theirs); id.is_number_integer()) config[std::string(ours)] = id;
   // The end of a turn ends a text as well.
   const auto turn = meta.get("tokenizer.ggml.eot_token_id");
@@ -166,31 +171,30 @@ json llama_config(const gguf_contents& contents, const std::string& label) {
   if (!embedding || embedding->dims.size() != 2) fail(label, "holds no matrix token_embd.weight");
   const auto theta = meta.real("llama.rope.freq_base", 10000);
   json config = {
-    {"model_type", "llama"},
-    {"architectures", {"LlamaForCausalLM"}},
-    {"attention_bias", find(contents, "blk.0.attn_q.bias") != nullptr},
-    {"head_dim", head_dim},
-    {"hidden_act", "silu"},
-    {"hidden_size", hidden},
-    {"intermediate_size", meta.size("llama.feed_forward_length")},
-    {"max_position_embeddings", meta.size("llama.context_length")},
-    {"mlp_bias", false},
-    {"num_attention_heads", heads},
-    {"num_hidden_layers", meta.size("llama.block_count")},
-    {"num_key_value_heads", meta.size("llama.attention.head_count_kv", heads)},
-    {"rms_norm_eps", meta.real("llama.attention.layer_norm_rms_epsilon")},
-    {"rope_scaling", rope_scaling(contents, meta, head_dim, theta, label)},
-    {"rope_theta", theta},
-    {"tie_word_embeddings", find(contents, "output.weight") == nullptr},
-    {"vocab_size", embedding->dims[0]},
+      {"model_type", "llama"},
+      {"architectures", {"LlamaForCausalLM"}},
+      {"attention_bias", find(contents, "blk.0.attn_q.bias") != nullptr},
+      {"head_dim", head_dim},
+      {"hidden_act", "silu"},
+      {"hidden_size", hidden},
+      {"intermediate_size", meta.size("llama.feed_forward_length")},
+      {"max_position_embeddings", meta.size("llama.context_length")},
+      {"mlp_bias", false},
+      {"num_attention_heads", heads},
+      {"num_hidden_layers", meta.size("llama.block_count")},
+      {"num_key_value_heads", meta.size("llama.attention.head_count_kv", heads)},
+      {"rms_norm_eps", meta.real("llama.attention.layer_norm_rms_epsilon")},
+      {"rope_scaling", rope_scaling(contents, meta, head_dim, theta, label)},
+      {"rope_theta", theta},
+      {"tie_word_embeddings", find(contents, "output.weight") == nullptr},
+      {"vocab_size", embedding->dims[0]},
   };
   add_token_ids(config, meta);
   // As if it had been a file: nlohmann's parser and constructors differ in which integers are unsigned.
   return json::parse(config.dump());
 }
 
-std::vector<stored_tensor> llama_tensors(
-  const gguf_contents& contents, const json& config, const std::string& label) {
+std::vector<stored_tensor> llama_tensors(const gguf_contents& contents, const json& config, const std::string& label) {
   std::vector<stored_tensor> result;
   for (const auto& t : contents.tensors) {
     if (t.name == "rope_freqs.weight") continue;  // in the config
@@ -205,8 +209,9 @@ std::vector<stored_tensor> llama_tensors(
     s.permuted_heads = permuted_heads(t.name, config);
     const bool whole_heads = s.permuted_heads == 0 || t.dims.front() % (2 * s.permuted_heads) == 0;
     if (!whole_heads || (s.permuted_heads > 0 && t.dims.size() == 1 && block_elements(t.how) != 1))
-      fail(label, what + ", " + s.type + ' ' + to_string(t.dims) + ", has not the rows of " +
-                    std::to_string(s.permuted_heads) + " heads");
+      fail(
+          label, what + ", " + s.type + ' ' + to_string(t.dims) + ", has not the rows of " +
+                     std::to_string(s.permuted_heads) + " heads");
     result.push_back(std::move(s));
   }
   return result;

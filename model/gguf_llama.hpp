@@ -17,6 +17,6 @@ nlohmann::json llama_config(const gguf_contents& contents, const std::string& la
 
 /// The tensors under Hugging Face's names, not yet tied to a file.  Throws checkpoint_error for one that llama has not.
 std::vector<stored_tensor> llama_tensors(
-  const gguf_contents& contents, const nlohmann::json& config, const std::string& label);
+    const gguf_contents& contents, const nlohmann::json& config, const std::string& label);
 
 }  // namespace corolla::model

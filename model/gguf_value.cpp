@@ -59,8 +59,9 @@ void skip(byte_reader& in, gguf_type type, int depth, const std::string& what, c
     const auto element = read_type(in, what, label);
     const auto count = in.number<uint64_t>(what);
     if (count > max_array)
-      fail(label, what + " claims " + std::to_string(count) + " elements, at most " + std::to_string(max_array) +
-                    " are read");
+      fail(
+          label,
+          what + " claims " + std::to_string(count) + " elements, at most " + std::to_string(max_array) + " are read");
     if (const auto each = fixed_size(element); each > 0)
       in.take(count * each, what);
     else

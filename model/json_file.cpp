@@ -14,8 +14,9 @@ json read_json_object(const std::filesystem::path& path, uint64_t max_bytes) {
   constexpr int max_depth = 64;
   const mapped_file file(path);
   if (file.bytes().size() > max_bytes)
-    fail(file.label(), "has " + std::to_string(file.bytes().size()) + " bytes, at most " + std::to_string(max_bytes) +
-                         " are read");
+    fail(
+        file.label(),
+        "has " + std::to_string(file.bytes().size()) + " bytes, at most " + std::to_string(max_bytes) + " are read");
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   const auto limit_depth = [&](int depth, json::parse_event_t, json&) {
     if (depth > max_depth) fail(file.label(), "is nested deeper than " + std::to_string(max_depth) + " levels");

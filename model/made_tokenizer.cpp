@@ -59,14 +59,21 @@ std::string make_tokenizer(int64_t size, std::span<const std::string> special_to
   using json = nlohmann::ordered_json;
   const auto letters = byte_letters();
   const auto fixed = static_cast<int64_t>(special_tokens.size() + letters.size());
-  if (size < fixed) throw std::invalid_argument("a vocabulary of " + std::to_string(size) + " has no room for all bytes");
+  if (size < fixed)
+    throw std::invalid_argument("a vocabulary of " + std::to_string(size) + " has no room for all bytes");
   int64_t id = 0;
   auto added = json::array(), merges = json::array();
   // Pairs, since an ordered object would look for every key it is given.
   std::vector<json::object_t::value_type> vocabulary;
   for (const auto& token : special_tokens) {
-    added.push_back({{"id", id}, {"content", token}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-                     {"normalized", false}, {"special", true}});
+    added.push_back(
+        {{"id", id},
+         {"content", token},
+         {"single_word", false},
+         {"lstrip", false},
+         {"rstrip", false},
+         {"normalized", false},
+         {"special", true}});
     vocabulary.emplace_back(token, id++);
   }
   for (const auto& letter : letters) vocabulary.emplace_back(letter, id++);
@@ -74,16 +81,24 @@ std::string make_tokenizer(int64_t size, std::span<const std::string> special_to
     vocabulary.emplace_back(m.left + m.right, id++);
     merges.push_back(m.left + ' ' + m.right);
   }
-  const json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  json model = {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-                {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false}, {"ignore_merges", false}};
+  const json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  json model = {
+      {"type", "BPE"},
+      {"dropout", nullptr},
+      {"unk_token", nullptr},
+      {"continuing_subword_prefix", nullptr},
+      {"end_of_word_suffix", nullptr},
+      {"fuse_unk", false},
+      {"byte_fallback", false},
+      {"ignore_merges", false}};
   json vocab = json::object();
   static_cast<std::vector<json::object_t::value_type>&>(vocab.get_ref<json::object_t&>()) = std::move(vocabulary);
   model["vocab"] = std::move(vocab);
   model["merges"] = std::move(merges);
-  const json tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", added},
-                          {"normalizer", nullptr}, {"pre_tokenizer", byte_level}, {"post_processor", nullptr},
-                          {"decoder", byte_level}, {"model", std::move(model)}};
+  const json tokenizer = {{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
+                          {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", byte_level},
+                          {"post_processor", nullptr}, {"decoder", byte_level}, {"model", std::move(model)}};
   return tokenizer.dump() + '\n';
 }
 

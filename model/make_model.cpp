@@ -70,11 +70,9 @@ class weight_writer {
     return static_cast<size_t>(num_elements(t.dims).value()) * size_of(plan_.type);
   }
   void write_chunk(const planned_tensor& t, uint64_t sequence, size_t at, size_t count) {
-    for (size_t i = 0; i < count; ++i)
-      values_[i] = t.mean + t.deviation * nearly_normal(random_bits(sequence, at + i));
+    for (size_t i = 0; i < count; ++i) values_[i] = t.mean + t.deviation * nearly_normal(random_bits(sequence, at + i));
     const auto bytes = count * size_of(plan_.type);
-    convert(
-      dtype::float32, reinterpret_cast<const std::byte*>(values_.data()), plan_.type, converted_.data(), count);
+    convert(dtype::float32, reinterpret_cast<const std::byte*>(values_.data()), plan_.type, converted_.data(), count);
     file_.write({converted_.data(), bytes});
     done_ += bytes;
   }
@@ -96,8 +94,8 @@ void write_text(const fs::path& path, const std::string& text) {
 }  // namespace
 
 void make_model(
-  std::string_view shape_name, bool small, const fs::path& folder, uint64_t seed,
-  const std::function<void(uint64_t, uint64_t)>& progress) {
+    std::string_view shape_name, bool small, const fs::path& folder, uint64_t seed,
+    const std::function<void(uint64_t, uint64_t)>& progress) {
   const auto plan = plan_model(shape_name, small);
   std::error_code error;
   fs::create_directories(folder, error);

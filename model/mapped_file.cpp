@@ -16,7 +16,9 @@ namespace corolla::model {
 
 namespace {
 
-std::string last_error() { return std::generic_category().message(errno); }
+std::string last_error() {
+  return std::generic_category().message(errno);
+}
 
 }  // namespace
 
@@ -47,8 +49,8 @@ file_stamp mapped_file::look() const {
   if (::fstat(descriptor_, &status) != 0) fail(label_, "cannot be examined: " + last_error());
   if (!S_ISREG(status.st_mode)) fail(label_, "is no regular file");
   return {
-    static_cast<uint64_t>(status.st_size),
-    int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + int64_t{status.st_mtim.tv_nsec}};
+      static_cast<uint64_t>(status.st_size),
+      int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + int64_t{status.st_mtim.tv_nsec}};
 }
 
 void mapped_file::check_unchanged() const {

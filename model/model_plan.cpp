@@ -41,11 +41,24 @@ model_plan plan_bloom(bool small) {
   plan.vocab_size = small ? 512 : 250'880;
   plan.special_tokens = {"<unk>", "<s>", "</s>", "<pad>"};
   plan.config = {
-    {"architectures", {"BloomForCausalLM"}}, {"model_type", "bloom"},
-    {"hidden_size", C}, {"n_layer", blocks}, {"n_head", heads}, {"vocab_size", plan.vocab_size},
-    {"layer_norm_epsilon", 1e-5}, {"apply_residual_connection_post_layernorm", false}, {"slow_but_exact", false},
-    {"pretraining_tp", 1}, {"hidden_dropout", 0.0}, {"attention_dropout", 0.0}, {"tie_word_embeddings", true},
-    {"unk_token_id", 0}, {"bos_token_id", 1}, {"eos_token_id", 2}, {"pad_token_id", 3}, {"torch_dtype", "float32"}};
+      {"architectures", {"BloomForCausalLM"}},
+      {"model_type", "bloom"},
+      {"hidden_size", C},
+      {"n_layer", blocks},
+      {"n_head", heads},
+      {"vocab_size", plan.vocab_size},
+      {"layer_norm_epsilon", 1e-5},
+      {"apply_residual_connection_post_layernorm", false},
+      {"slow_but_exact", false},
+      {"pretraining_tp", 1},
+      {"hidden_dropout", 0.0},
+      {"attention_dropout", 0.0},
+      {"tie_word_embeddings", true},
+      {"unk_token_id", 0},
+      {"bos_token_id", 1},
+      {"eos_token_id", 2},
+      {"pad_token_id", 3},
+      {"torch_dtype", "float32"}};
   plan.generation_config = {{"bos_token_id", 1}, {"eos_token_id", 2}, {"pad_token_id", 3}};
   tensor_list list;
   const auto layer_norm = [&](const std::string& name) { list.norm(name, C), list.bias(name, C); };
@@ -77,12 +90,25 @@ model_plan plan_tinyllama(bool small) {
   plan.vocab_size = small ? 512 : 32'000;
   plan.special_tokens = {"<unk>", "<s>", "</s>"};
   plan.config = {
-    {"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"},
-    {"hidden_size", C}, {"intermediate_size", mlp}, {"num_hidden_layers", blocks}, {"num_attention_heads", heads},
-    {"num_key_value_heads", kv_heads}, {"vocab_size", plan.vocab_size}, {"max_position_embeddings", 2048},
-    {"rms_norm_eps", 1e-5}, {"rope_theta", 10000.0}, {"rope_scaling", nullptr}, {"hidden_act", "silu"},
-    {"attention_bias", false}, {"pretraining_tp", 1}, {"tie_word_embeddings", false},
-    {"bos_token_id", 1}, {"eos_token_id", 2}, {"torch_dtype", "bfloat16"}};
+      {"architectures", {"LlamaForCausalLM"}},
+      {"model_type", "llama"},
+      {"hidden_size", C},
+      {"intermediate_size", mlp},
+      {"num_hidden_layers", blocks},
+      {"num_attention_heads", heads},
+      {"num_key_value_heads", kv_heads},
+      {"vocab_size", plan.vocab_size},
+      {"max_position_embeddings", 2048},
+      {"rms_norm_eps", 1e-5},
+      {"rope_theta", 10000.0},
+      {"rope_scaling", nullptr},
+      {"hidden_act", "silu"},
+      {"attention_bias", false},
+      {"pretraining_tp", 1},
+      {"tie_word_embeddings", false},
+      {"bos_token_id", 1},
+      {"eos_token_id", 2},
+      {"torch_dtype", "bfloat16"}};
   plan.generation_config = {{"bos_token_id", 1}, {"eos_token_id", 2}, {"max_length", 2048}, {"pad_token_id", 0}};
   tensor_list list;
   // No norm follows the embedding: values of size 1 are what the blocks add to.

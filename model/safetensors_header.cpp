@@ -14,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-/// nlohmann's SAX interface: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {...}}.
+/// nlohmann's SAX interface: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__":
+/// {...}}.
 class header_reader {
  public:
   using number_integer_t = json::number_integer_t;

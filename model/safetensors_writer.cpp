@@ -18,7 +18,7 @@ safetensors_writer::safetensors_writer(const std::filesystem::path& path, const 
     if (!elements) throw std::invalid_argument("no tensor has the shape " + to_string(item.dims));
     const auto end = at + static_cast<uint64_t>(*elements) * size_of(item.type);
     header[item.name] = {
-      {"dtype", to_string(plain_encoding(item.type))}, {"shape", item.dims}, {"data_offsets", {at, end}}};
+        {"dtype", to_string(plain_encoding(item.type))}, {"shape", item.dims}, {"data_offsets", {at, end}}};
     at = end;
   }
   missing_ = at;

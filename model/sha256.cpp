@@ -32,7 +32,9 @@ void sha256::text(std::string_view value) {
   bytes(std::as_bytes(std::span(value)));
 }
 
-void sha256::add(const digest& d) { bytes(std::as_bytes(std::span(d))); }
+void sha256::add(const digest& d) {
+  bytes(std::as_bytes(std::span(d)));
+}
 
 digest sha256::finish() {
   digest result{};

@@ -46,8 +46,8 @@ void load_unpermuted(const stored_tensor& source, encoding how, dtype as, std::b
 encoding encoding_of(const stored_tensor& source) {
   if (source.how) return *source.how;
   fail(
-    source.file->label(),
-    "tensor " + in_quotes(source.name) + " has the type " + in_quotes(source.type) + ", which cannot be loaded");
+      source.file->label(),
+      "tensor " + in_quotes(source.name) + " has the type " + in_quotes(source.type) + ", which cannot be loaded");
 }
 
 tensor load(const stored_tensor& source, dtype as) {
@@ -55,8 +55,8 @@ tensor load(const stored_tensor& source, dtype as) {
   const auto from = decoded_type(how);
   if (from != as && !(is_float(from) && is_float(as)))
     fail(
-      source.file->label(), "tensor " + in_quotes(source.name) + " is " + std::string(to_string(from)) +
-                              " and cannot be loaded as " + std::string(to_string(as)));
+        source.file->label(), "tensor " + in_quotes(source.name) + " is " + std::string(to_string(from)) +
+                                  " and cannot be loaded as " + std::string(to_string(as)));
   source.file->check_unchanged();
   const auto size = source.data.size() / block_bytes(how) * block_elements(how) * size_of(as);
   auto data = allocate_bytes(size);

@@ -18,9 +18,9 @@ struct dtype_names {
   std::string_view name, safetensors, torch;
 };
 constexpr dtype_names names[] = {
-  {dtype::float32, "float32", "F32", "torch.float32"}, {dtype::bfloat16, "bfloat16", "BF16", "torch.bfloat16"},
-  {dtype::float16, "float16", "F16", "torch.float16"}, {dtype::int64, "int64", "I64", "torch.int64"},
-  {dtype::int32, "int32", "I32", "torch.int32"},       {dtype::uint8, "uint8", "U8", "torch.uint8"},
+    {dtype::float32, "float32", "F32", "torch.float32"}, {dtype::bfloat16, "bfloat16", "BF16", "torch.bfloat16"},
+    {dtype::float16, "float16", "F16", "torch.float16"}, {dtype::int64, "int64", "I64", "torch.int64"},
+    {dtype::int32, "int32", "I32", "torch.int32"},       {dtype::uint8, "uint8", "U8", "torch.uint8"},
 };
 
 template <class T>
@@ -42,7 +42,9 @@ size_t checked_bytes(dtype type, std::span<const int64_t> dims) {
   return static_cast<size_t>(*elements) * size_of(type);
 }
 
-bool is_aligned(const std::byte* data, dtype type) { return reinterpret_cast<uintptr_t>(data) % size_of(type) == 0; }
+bool is_aligned(const std::byte* data, dtype type) {
+  return reinterpret_cast<uintptr_t>(data) % size_of(type) == 0;
+}
 
 /// Product of dims[begin, end).
 int64_t product(const shape& dims, size_t begin, size_t end) {
@@ -88,7 +90,7 @@ std::optional<dtype> parse_dtype(std::string_view name) {
 
 bool is_dtype(uint8_t number) {
   return std::any_of(
-    std::begin(names), std::end(names), [=](const auto& n) { return static_cast<uint8_t>(n.type) == number; });
+      std::begin(names), std::end(names), [=](const auto& n) { return static_cast<uint8_t>(n.type) == number; });
 }
 
 std::optional<int64_t> num_elements(std::span<const int64_t> dims) {
@@ -142,13 +144,14 @@ tensor tensor::of(shape dims, std::span<const T> values) {
 template tensor tensor::of<float>(shape, std::span<const float>);
 template tensor tensor::of<int64_t>(shape, std::span<const int64_t>);
 
-int64_t tensor::numel() const { return static_cast<int64_t>(data_.size() / size_of(type_)); }
+int64_t tensor::numel() const {
+  return static_cast<int64_t>(data_.size() / size_of(type_));
+}
 
 template <class T>
 std::span<const T> tensor::as() const {
   if (type_ != dtype_of<T>())
-    throw std::invalid_argument(
-      describe(type_, dims_) + " was read as " + std::string(to_string(dtype_of<T>())));
+    throw std::invalid_argument(describe(type_, dims_) + " was read as " + std::string(to_string(dtype_of<T>())));
   return {reinterpret_cast<const T*>(data_.data()), data_.size() / sizeof(T)};
 }
 template std::span<const float> tensor::as<float>() const;
@@ -159,8 +162,8 @@ template std::span<const uint8_t> tensor::as<uint8_t>() const;
 tensor tensor::slice(size_t axis, int64_t begin, int64_t end) const {
   if (axis >= rank() || begin < 0 || begin > end || end > dims_[axis])
     throw std::out_of_range(
-      "no slice " + std::to_string(begin) + ':' + std::to_string(end) + " of axis " + std::to_string(axis) + " in " +
-      describe(type_, dims_));
+        "no slice " + std::to_string(begin) + ':' + std::to_string(end) + " of axis " + std::to_string(axis) + " in " +
+        describe(type_, dims_));
   auto dims = dims_;
   dims[axis] = end - begin;
   const auto outer = static_cast<size_t>(product(dims_, 0, axis));
@@ -174,7 +177,9 @@ tensor tensor::slice(size_t axis, int64_t begin, int64_t end) const {
   return adopt(type_, std::move(dims), std::move(data), outer * size);
 }
 
-tensor tensor::reshaped(shape dims) const { return {type_, std::move(dims), data_, owner_}; }
+tensor tensor::reshaped(shape dims) const {
+  return {type_, std::move(dims), data_, owner_};
+}
 
 tensor tensor::to(dtype type) const {
   if (type == type_) return *this;
@@ -197,8 +202,8 @@ tensor concat(std::span<const tensor> parts, size_t axis) {
     if (part.type() != parts[0].type() || part.dims() != expected ||
         __builtin_add_overflow(dims[axis], part.dims()[axis], &dims[axis]))
       throw std::invalid_argument(
-        describe(part.type(), part.dims()) + " cannot be joined to " + describe(parts[0].type(), parts[0].dims()) +
-        " along axis " + std::to_string(axis));
+          describe(part.type(), part.dims()) + " cannot be joined to " + describe(parts[0].type(), parts[0].dims()) +
+          " along axis " + std::to_string(axis));
   }
   const auto size = checked_bytes(parts[0].type(), dims);
   auto data = allocate_bytes(size);

@@ -27,8 +27,8 @@ bool is_dtype(uint8_t number);
 
 using shape = std::vector<int64_t>;
 
-/// Elements of a shape, or nullopt where a dimension is negative or the product times 8 bytes overflows int64 (with every
-/// 0 taken as 1, so that strides do not overflow either).
+/// Elements of a shape, or nullopt where a dimension is negative or the product times 8 bytes overflows int64 (with
+/// every 0 taken as 1, so that strides do not overflow either).
 std::optional<int64_t> num_elements(std::span<const int64_t> dims);
 /// "[2, 17, 64]"
 std::string to_string(std::span<const int64_t> dims);
@@ -52,14 +52,15 @@ class tensor {
   size_t rank() const { return dims_.size(); }
   int64_t numel() const;
   std::span<const std::byte> bytes() const { return data_; }
-  /// The elements as `T`.  Throws std::invalid_argument unless `T` is the element type (float, int64_t, int32_t, uint8_t).
+  /// The elements as `T`.  Throws std::invalid_argument unless `T` is the element type (float, int64_t, int32_t,
+  /// uint8_t).
   template <class T>
   std::span<const T> as() const;
   /// What keeps the bytes alive: for views that outlive this object.
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
-  /// Rows [begin, end) of dimension `axis`: shares the bytes where they are contiguous (axis 0, or all dimensions before
-  /// `axis` are 1), else copies.  Throws std::out_of_range.
+  /// Rows [begin, end) of dimension `axis`: shares the bytes where they are contiguous (axis 0, or all dimensions
+  /// before `axis` are 1), else copies.  Throws std::out_of_range.
   tensor slice(size_t axis, int64_t begin, int64_t end) const;
   /// Same bytes, other shape.  Throws std::invalid_argument unless the number of elements is the same.
   tensor reshaped(shape dims) const;

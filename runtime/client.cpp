@@ -7,6 +7,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include "actors/client_actor.hpp"
 #include "actors/dialer_actor.hpp"
@@ -23,7 +24,7 @@ namespace {
 using namespace actors;
 
 /// An order ends by its own deadlines; this only bounds a fault in them.
-constexpr auto order_timeout = std::chrono::hours{24};
+constexpr auto order_timeout = std::chrono::minutes{24 * 60};
 
 struct client_system_config : caf::actor_system_config {
   client_system_config() {

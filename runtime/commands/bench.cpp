@@ -17,7 +17,7 @@ std::string list_of_benches() {
   return text;
 }
 
-const bench& find(const std::string& name) {
+const runtime::bench& find(const std::string& name) {
   std::vector<std::string> names;
   for (const auto& bench : benches()) {
     if (bench.name == name) return bench;

@@ -17,7 +17,7 @@ model::tensor read_ids(const std::string& path) {
   auto ids = file.load("input_ids");
   if (ids.type() != model::dtype::int64 || ids.rank() != 2 || ids.numel() == 0)
     throw std::runtime_error(
-      path + ": input_ids is int64 [B, S], not " + std::string{to_string(ids.type())} + " " + to_string(ids.dims()));
+      path + ": input_ids is int64 [B, S], not " + std::string{to_string(ids.type())} + " " + model::to_string(ids.dims()));
   return ids;
 }
 

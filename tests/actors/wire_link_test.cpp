@@ -18,6 +18,13 @@ struct two_ends {
   node_end dialler, server;
   link_actor from_dialler, from_server;
 
+  ~two_ends() {
+    for (auto& link : spawned)
+      self->send_exit(link, caf::exit_reason::kill);
+  }
+
+  std::vector<link_actor> spawned;
+
   link_actor spawn(int socket, const node_end& end, bool dialled, std::optional<peer_id> expected = {}) {
     link_start start;
     start.socket = socket;
@@ -27,6 +34,7 @@ struct two_ends {
     start.owner = reporting_to(system, caf::actor{self});
     auto link = spawn_link(system, std::move(start));
     self->monitor(link);
+    spawned.push_back(link);
     return link;
   }
   /// Both ends, until both hellos were accepted.

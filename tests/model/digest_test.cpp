@@ -33,7 +33,9 @@ struct with_own_cache {
   temp_dir cache, dir;
 };
 
-model_digests digests_of(const fs::path& folder) { return checkpoint::open(folder)->digests(); }
+model_digests digests_of(const fs::path& folder) {
+  return checkpoint::open(folder)->digests();
+}
 
 bool same(const model_digests& a, const model_digests& b) {
   return a.model == b.model && a.ends == b.ends && a.blocks == b.blocks;
@@ -168,8 +170,9 @@ BOOST_FIXTURE_TEST_CASE(a_cache_that_is_broken_or_cannot_be_written_costs_time_o
   forged["blocks"][0] = to_hex(digest{});
   shorter["blocks"].erase(0);
   newer["format"] = 2;
-  for (const auto& content : {std::string(), std::string("{"), std::string("{}"), forged.dump(), shorter.dump(), newer.dump(),
-                              std::string(R"({"format":1,"ends":7,"blocks":{},"model":"zz"})")}) {
+  for (const auto& content :
+       {std::string(), std::string("{"), std::string("{}"), forged.dump(), shorter.dump(), newer.dump(),
+        std::string(R"({"format":1,"ends":7,"blocks":{},"model":"zz"})")}) {
     std::ofstream(path) << content;
     BOOST_TEST(reads_data(dir.path()), content);
     BOOST_TEST(!reads_data(dir.path()), content);

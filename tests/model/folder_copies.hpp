@@ -48,8 +48,8 @@ inline void write_shards(const std::filesystem::path& from, const std::filesyste
 
 /// One file with other names.
 inline void write_renamed(
-  const std::filesystem::path& from, const std::filesystem::path& to,
-  const std::function<std::string(const std::string&)>& rename) {
+    const std::filesystem::path& from, const std::filesystem::path& to,
+    const std::function<std::string(const std::string&)>& rename) {
   std::map<std::string, model::tensor> tensors;
   for (const auto& [name, t] : all_tensors(from)) tensors.emplace(rename(name), t);
   model::write_safetensors(to / "model.safetensors", tensors);

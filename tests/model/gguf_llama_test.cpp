@@ -78,16 +78,25 @@ BOOST_AUTO_TEST_CASE(tensors_have_hugging_faces_names) {
   temp_dir dir;
   auto w = llama();
   const std::vector<float> row(8, 1);
-  for (const auto* name : {"output_norm.weight", "output.weight", "blk.0.attn_norm.weight", "blk.0.attn_q.weight",
-                           "blk.0.attn_k.bias", "blk.0.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_norm.weight",
-                           "blk.0.ffn_gate.weight", "blk.0.ffn_up.weight", "blk.0.ffn_down.weight"})
+  for (const auto* name :
+       {"output_norm.weight", "output.weight", "blk.0.attn_norm.weight", "blk.0.attn_q.weight", "blk.0.attn_k.bias",
+        "blk.0.attn_v.weight", "blk.0.attn_output.weight", "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight",
+        "blk.0.ffn_up.weight", "blk.0.ffn_down.weight"})
     w.floats(name, {8}, row);
   const auto c = open(dir, w);
   const std::vector<std::string> expected = {
-    "embed_tokens.weight", "layers.0.input_layernorm.weight", "layers.0.mlp.down_proj.weight",
-    "layers.0.mlp.gate_proj.weight", "layers.0.mlp.up_proj.weight", "layers.0.post_attention_layernorm.weight",
-    "layers.0.self_attn.k_proj.bias", "layers.0.self_attn.o_proj.weight", "layers.0.self_attn.q_proj.weight",
-    "layers.0.self_attn.v_proj.weight", "lm_head.weight", "norm.weight"};
+      "embed_tokens.weight",
+      "layers.0.input_layernorm.weight",
+      "layers.0.mlp.down_proj.weight",
+      "layers.0.mlp.gate_proj.weight",
+      "layers.0.mlp.up_proj.weight",
+      "layers.0.post_attention_layernorm.weight",
+      "layers.0.self_attn.k_proj.bias",
+      "layers.0.self_attn.o_proj.weight",
+      "layers.0.self_attn.q_proj.weight",
+      "layers.0.self_attn.v_proj.weight",
+      "lm_head.weight",
+      "norm.weight"};
   BOOST_TEST(c->tensor_names() == expected, boost::test_tools::per_element());
   BOOST_TEST(c->config()["tie_word_embeddings"] == false);
   BOOST_TEST((c->dims("embed_tokens.weight") == shape{3, 8} && c->has("norm.weight") && !c->has("output.weight")));
@@ -119,7 +128,8 @@ BOOST_AUTO_TEST_CASE(quantised_rows_are_put_in_order_too) {
   add_llama_fields(w, /*heads=*/8, /*kv_heads=*/1);  // hidden size 32: one quantised block a row
   w.floats("token_embd.weight", {32, 1}, std::vector<float>(32));
   std::string rows;
-  for (const int row : {0, 2, 1, 3}) rows += byte_writer().number(uint16_t{0x3c00}).bytes + std::string(32, static_cast<char>(row));
+  for (const int row : {0, 2, 1, 3})
+    rows += byte_writer().number(uint16_t{0x3c00}).bytes + std::string(32, static_cast<char>(row));
   w.tensor("blk.0.attn_k.weight", ggml::q8_0, {32, 4}, rows);
   const auto c = open(dir, w);
   BOOST_TEST((c->type("layers.0.self_attn.k_proj.weight") == dtype::float32));
@@ -152,15 +162,19 @@ BOOST_AUTO_TEST_CASE(the_factors_of_llama_3s_scaling_are_recognised_and_others_a
       const auto wavelength = 2 * std::numbers::pi * std::pow(500000.0, i / 64.0);
       const auto smooth = (8192 / wavelength - 1) / (4 - 1);
       factors.push_back(static_cast<float>(
-        wavelength < 8192.0 / 4 ? 1 : wavelength > 8192 ? 8 : 1 / ((1 - smooth) / 8 + smooth)));
+          wavelength < 8192.0 / 4 ? 1
+          : wavelength > 8192     ? 8
+                                  : 1 / ((1 - smooth) / 8 + smooth)));
     }
     factors[10] += change;
     w.floats("rope_freqs.weight", {64}, factors);
     return open(dir, w);
   };
   const auto scaling = with_factors(0)->config()["rope_scaling"];
-  BOOST_TEST(scaling == nlohmann::json::parse(R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0, "original_max_position_embeddings": 8192})"), scaling.dump());
+  BOOST_TEST(
+      scaling == nlohmann::json::parse(R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0, "original_max_position_embeddings": 8192})"),
+      scaling.dump());
   CHECK_REFUSED(with_factors(0.5f), "model.gguf", "rope_freqs.weight");
 }
 
@@ -172,10 +186,13 @@ BOOST_AUTO_TEST_CASE(what_this_llama_cannot_be_is_refused) {
     CHECK_REFUSED(open(dir, w), "model.gguf", why);
   };
   refused([](auto& w) { w.u32("llama.expert_count", 8); }, "llama.expert_count");
-  refused([](auto& w) { w.u32("llama.rope.dimension_count", 2), w.u32("llama.attention.key_length", 4); }, "rotated as a whole");
+  refused(
+      [](auto& w) { w.u32("llama.rope.dimension_count", 2), w.u32("llama.attention.key_length", 4); },
+      "rotated as a whole");
   refused([](auto& w) { w.u32("llama.attention.value_length", 8); }, "rotated as a whole");
   refused([](auto& w) { w.real("llama.rope.freq_base", 0); }, "llama.rope.freq_base");
-  refused([](auto& w) { w.floats("blk.0.ffn_gate_exps.weight", {1}, {1}); }, "'blk.0.ffn_gate_exps.weight' is not known");
+  refused(
+      [](auto& w) { w.floats("blk.0.ffn_gate_exps.weight", {1}, {1}); }, "'blk.0.ffn_gate_exps.weight' is not known");
   refused([](auto& w) { w.floats("blk.x.attn_q.weight", {1}, {1}); }, "is not known");
   refused([](auto& w) { w.floats("blk.0.attn_q.weight", {8, 7}, std::vector<float>(56)); }, "rows of 2 heads");
   gguf_writer other;
@@ -194,8 +211,8 @@ BOOST_AUTO_TEST_CASE(more_blocks_than_tensors_are_refused) {
   gguf_writer w;
   w.text("general.architecture", "llama");
   w.u32("llama.block_count", 2'000'000'000);
-  for (const auto* key : {"llama.context_length", "llama.embedding_length", "llama.feed_forward_length",
-                          "llama.attention.head_count"})
+  for (const auto* key :
+       {"llama.context_length", "llama.embedding_length", "llama.feed_forward_length", "llama.attention.head_count"})
     w.u32(key, 1);
   w.real("llama.attention.layer_norm_rms_epsilon", 1);
   w.floats("token_embd.weight", {1, 1}, {1});

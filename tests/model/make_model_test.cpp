@@ -1,5 +1,6 @@
 #include "model/make_model.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -49,7 +50,10 @@ BOOST_AUTO_TEST_CASE(a_made_model_has_the_tensors_of_the_reference_model_of_its_
       BOOST_TEST(made->dims(name) == golden->dims(name), name);
       BOOST_TEST(all_finite(made->load(name, dtype::float32)), name);
     }
-    BOOST_TEST(made->tensor_names().size() % num_blocks(*made) == golden->tensor_names().size() % 4);
+    const auto& names = golden->tensor_names();
+    const auto in_a_block = std::count_if(
+        names.begin(), names.end(), [](const auto& n) { return n.starts_with("h.0.") || n.starts_with("layers.0."); });
+    BOOST_TEST(made->tensor_names().size() - names.size() == (num_blocks(*made) - 4) * static_cast<size_t>(in_a_block));
   }
 }
 
@@ -108,7 +112,8 @@ BOOST_AUTO_TEST_CASE(a_made_tokenizer_has_every_byte_and_merges_of_tokens_that_i
     std::set<int64_t> ids;
     for (const auto& item : vocab.items()) ids.insert(item.value().get<int64_t>());
     BOOST_TEST((*ids.begin() == 0 && *ids.rbegin() == size - 1 && ids.size() == vocab.size()));
-    for (const auto* letter : {"!", "a", "\u0120", "\u010a", "\u0100", "\u00ff", "\u0143"}) BOOST_TEST(vocab.contains(letter));
+    for (const auto* letter : {"!", "a", "\u0120", "\u010a", "\u0100", "\u00ff", "\u0143"})
+      BOOST_TEST(vocab.contains(letter));
     int64_t rank = 260;
     for (const auto& m : t["model"]["merges"]) {
       const auto text = m.get<std::string>();

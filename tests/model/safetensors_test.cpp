@@ -19,12 +19,16 @@ std::string file_of(std::string_view header, size_t data_bytes) {
   return file.append(header).append(data_bytes, '\x01');
 }
 
-auto parse(std::string_view file) { return parse_safetensors(bytes_of(file), "x.safetensors"); }
-auto parse(std::string_view header, size_t data_bytes) { return parse(file_of(header, data_bytes)); }
+auto parse(std::string_view file) {
+  return parse_safetensors(bytes_of(file), "x.safetensors");
+}
+auto parse(std::string_view header, size_t data_bytes) {
+  return parse(file_of(header, data_bytes));
+}
 
 constexpr std::string_view two_tensors =
-  R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,3],"data_offsets":[4,28]},)"
-  R"("a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}  )";
+    R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,3],"data_offsets":[4,28]},)"
+    R"("a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}  )";
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -44,7 +48,9 @@ BOOST_AUTO_TEST_CASE(entries_are_sorted_and_their_offsets_count_from_the_beginni
   BOOST_TEST(entries[1].dims == (shape{2, 3}), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_file_without_tensors_is_a_file) { BOOST_TEST(parse("{}", 0).empty()); }
+BOOST_AUTO_TEST_CASE(a_file_without_tensors_is_a_file) {
+  BOOST_TEST(parse("{}", 0).empty());
+}
 
 BOOST_AUTO_TEST_CASE(a_file_cut_short_anywhere_is_refused) {
   const auto file = file_of(two_tensors, 28);
@@ -96,16 +102,32 @@ BOOST_AUTO_TEST_CASE(sizes_that_overflow_lie_or_leave_the_file_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_header_that_is_not_as_the_format_says_is_refused) {
-  for (const std::string_view header : {
-         R"()", R"([])", R"(7)", R"("x")", R"(null)", R"({"w":1})", R"({"w":[]})", R"({"w":{}})", R"({"w":{"dtype":"F32"}})",
-         R"({"w":{"dtype":"F32","shape":[0]}})", R"({"w":{"dtype":"F32","data_offsets":[0,0]}})",
-         R"({"w":{"shape":[0],"data_offsets":[0,0]}})", R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0]}})",
-         R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0,0]}})", R"({"w":{"dtype":"F32","shape":[[0]],"data_offsets":[0,0]}})",
-         R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0],"extra":1}})",
-         R"({"w":{"dtype":"F32","dtype":"F32","shape":[0],"data_offsets":[0,0]}})",
-         R"({"w":{"dtype":"F32","shape":[0],"shape":[0],"data_offsets":[0,0]}})",
-         R"({"w":{"dtype":"F32","shape":{},"data_offsets":[0,0]}})", R"({"__metadata__":{"a":1}})", R"({"__metadata__":[]})",
-         R"({"__metadata__":{"a":{}}})", R"({} {})", R"({"w":)", "{\"\xff\":1}"})
+  for (const std::string_view header :
+       {R"()",
+        R"([])",
+        R"(7)",
+        R"("x")",
+        R"(null)",
+        R"({"w":1})",
+        R"({"w":[]})",
+        R"({"w":{}})",
+        R"({"w":{"dtype":"F32"}})",
+        R"({"w":{"dtype":"F32","shape":[0]}})",
+        R"({"w":{"dtype":"F32","data_offsets":[0,0]}})",
+        R"({"w":{"shape":[0],"data_offsets":[0,0]}})",
+        R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0]}})",
+        R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0,0]}})",
+        R"({"w":{"dtype":"F32","shape":[[0]],"data_offsets":[0,0]}})",
+        R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0],"extra":1}})",
+        R"({"w":{"dtype":"F32","dtype":"F32","shape":[0],"data_offsets":[0,0]}})",
+        R"({"w":{"dtype":"F32","shape":[0],"shape":[0],"data_offsets":[0,0]}})",
+        R"({"w":{"dtype":"F32","shape":{},"data_offsets":[0,0]}})",
+        R"({"__metadata__":{"a":1}})",
+        R"({"__metadata__":[]})",
+        R"({"__metadata__":{"a":{}}})",
+        R"({} {})",
+        R"({"w":)",
+        "{\"\xff\":1}"})
     CHECK_REFUSED(parse(header, 0), "x.safetensors", " ");
 }
 
@@ -141,16 +163,22 @@ BOOST_AUTO_TEST_CASE(what_was_written_is_read_in_every_type) {
   const auto w = tensor::of<float>({2, 3}, numbers);
   // An odd number of bytes first: what follows is not aligned in the file.
   const std::map<std::string, tensor> tensors = {
-    {"a", tensor(dtype::uint8, {3}, std::vector<std::byte>(3, std::byte{7}))},
-    {"bf16", w.to(dtype::bfloat16)}, {"empty", tensor()}, {"f16", w.to(dtype::float16)}, {"f32", w},
-    {"ids", tensor::of<int64_t>({2}, ids)}, {"scalar", tensor(dtype::int32, {}, std::vector<std::byte>(4))}};
+      {"a", tensor(dtype::uint8, {3}, std::vector<std::byte>(3, std::byte{7}))},
+      {"bf16", w.to(dtype::bfloat16)},
+      {"empty", tensor()},
+      {"f16", w.to(dtype::float16)},
+      {"f32", w},
+      {"ids", tensor::of<int64_t>({2}, ids)},
+      {"scalar", tensor(dtype::int32, {}, std::vector<std::byte>(4))}};
   write_safetensors(dir / "x.safetensors", tensors);
   const safetensors_file file(dir / "x.safetensors");
   BOOST_TEST(file.tensors().size() == tensors.size());
   for (const auto& [name, t] : tensors) {
     const auto read = file.load(name);
     BOOST_TEST((read.type() == t.type() && read.dims() == t.dims()), name);
-    BOOST_TEST((std::vector(read.bytes().begin(), read.bytes().end()) == std::vector(t.bytes().begin(), t.bytes().end())), name);
+    BOOST_TEST(
+        (std::vector(read.bytes().begin(), read.bytes().end()) == std::vector(t.bytes().begin(), t.bytes().end())),
+        name);
   }
   for (const auto* name : {"bf16", "f16", "f32"}) {
     const auto read = file.load(name, dtype::float32);
@@ -163,8 +191,8 @@ BOOST_AUTO_TEST_CASE(what_was_written_is_read_in_every_type) {
 
 BOOST_AUTO_TEST_CASE(types_that_cannot_be_loaded_are_listed_and_refused_when_asked_for) {
   temp_dir dir;
-  const auto path = dir.write(
-    "x.safetensors", file_of(R"({"mask":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", 2));
+  const auto path =
+      dir.write("x.safetensors", file_of(R"({"mask":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}})", 2));
   const safetensors_file file(path);
   BOOST_TEST(file.tensors().size() == 1u);
   CHECK_REFUSED(file.load("mask"), "tensor 'mask'", "'BOOL'");

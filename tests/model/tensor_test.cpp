@@ -16,7 +16,9 @@ using namespace corolla::model;
 
 namespace {
 
-tensor floats(shape dims, std::vector<float> values) { return tensor::of<float>(std::move(dims), values); }
+tensor floats(shape dims, std::vector<float> values) {
+  return tensor::of<float>(std::move(dims), values);
+}
 
 std::vector<float> values(const tensor& t) {
   const auto v = t.as<float>();
@@ -68,7 +70,8 @@ BOOST_AUTO_TEST_CASE(every_pattern_of_sixteen_bits_reads_as_its_definition_says_
       const auto f = float_of(h, type);
       if (std::isnan(expected)) {
         if (!std::isnan(f) || !std::isnan(float_of(half_of(f, type), type))) BOOST_ERROR("not a NaN: " << i);
-      } else if (static_cast<double>(f) != expected || std::signbit(f) != std::signbit(expected) || half_of(f, type) != h) {
+      } else if (
+          static_cast<double>(f) != expected || std::signbit(f) != std::signbit(expected) || half_of(f, type) != h) {
         BOOST_ERROR(to_string(type) << ' ' << i << " reads as " << f << ", is " << expected);
       }
     }
@@ -185,8 +188,7 @@ BOOST_AUTO_TEST_CASE(a_slice_of_the_outer_axis_shares_the_bytes_and_an_inner_one
 BOOST_AUTO_TEST_CASE(slices_joined_again_are_the_tensor) {
   const auto t = counted({2, 5, 3});
   for (size_t axis = 0; axis < 3; ++axis) {
-    const std::vector<tensor> parts = {
-      t.slice(axis, 0, 1), t.slice(axis, 1, 1), t.slice(axis, 1, t.dim(axis))};
+    const std::vector<tensor> parts = {t.slice(axis, 0, 1), t.slice(axis, 1, 1), t.slice(axis, 1, t.dim(axis))};
     const auto joined = concat(parts, axis);
     BOOST_TEST(joined.dims() == t.dims(), boost::test_tools::per_element());
     BOOST_TEST(values(joined) == values(t), boost::test_tools::per_element());
@@ -217,8 +219,9 @@ BOOST_AUTO_TEST_CASE(one_infinity_or_nan_anywhere_is_found_in_each_float_type) {
         std::vector<float> v(size, -3.0f);
         const auto dims = shape{static_cast<int64_t>(size)};
         BOOST_TEST(all_finite(floats(dims, v).to(type)));
-        for (const auto bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
-                               std::numeric_limits<float>::quiet_NaN()}) {
+        for (const auto bad :
+             {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+              std::numeric_limits<float>::quiet_NaN()}) {
           v[at] = bad;
           BOOST_TEST(!all_finite(floats(dims, v).to(type)));
         }
@@ -238,6 +241,7 @@ BOOST_AUTO_TEST_CASE(types_are_read_in_three_spellings) {
 BOOST_AUTO_TEST_CASE(a_range_of_blocks_is_two_numbers_of_which_the_first_is_smaller) {
   BOOST_TEST((parse_block_range("3:12") == block_range{3, 12}));
   BOOST_TEST(to_string(block_range{3, 12}) == "3:12");
-  for (const auto* text : {"", ":", "3", "3:", ":3", "3:3", "4:3", "-1:3", "+1:3", " 1:3", "1:3 ", "1:2:3", "0:4294967296", "a:b"})
+  for (const auto* text :
+       {"", ":", "3", "3:", ":3", "3:3", "4:3", "-1:3", "+1:3", " 1:3", "1:3 ", "1:2:3", "0:4294967296", "a:b"})
     BOOST_TEST(!parse_block_range(text), text);
 }

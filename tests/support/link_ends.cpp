@@ -32,7 +32,9 @@ std::shared_ptr<const link_config> node_end::shared() const { return std::make_s
 
 namespace {
 
-frame_sink_actor::behavior_type report(frame_sink_actor::pointer, const caf::actor& test, const actors::link_info& info) {
+frame_sink_actor::behavior_type report(
+  frame_sink_actor::pointer self, const link_actor& link, const caf::actor& test, const actors::link_info& info) {
+  self->link_to(link);
   return {
     [test, info](frame_atom, incoming& message) { caf::anon_send(test, link_message{info, std::move(message)}); },
     [test, info](ended_atom, uint64_t stream) { caf::anon_send(test, stream_end{info, stream}); },
@@ -43,7 +45,7 @@ frame_sink_actor::behavior_type report(frame_sink_actor::pointer, const caf::act
 
 make_owner reporting_to(caf::actor_system& system, const caf::actor& test) {
   return [&system, test](const link_actor& link, const actors::link_info& info) -> frame_sink_actor {
-    auto owner = system.spawn(report, test, info);
+    auto owner = system.spawn(report, link, test, info);
     caf::anon_send(test, link_up{link, info});
     return owner;
   };
