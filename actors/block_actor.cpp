@@ -86,17 +86,18 @@ caf::error check(const block_state& state, const reserve_request& request) {
   if (*state.stop) return make_error(errc::stopping, "the block is ending");
   const auto held = state.span->blocks();
   if (request.blocks.empty() || !held.contains(request.blocks))
-    return make_error(errc::blocks_mismatch, "blocks " + to_string(request.blocks) + " are not within " + to_string(held));
+    return make_error(
+        errc::blocks_mismatch, "blocks " + to_string(request.blocks) + " are not within " + to_string(held));
   if (request.batch == 0 || request.max_length == 0)
     return make_error(errc::bad_request, "a session needs at least one row and one token");
   if (request.batch > limits::session_batch)
     return make_error(
-      errc::too_large,
-      "a batch of " + std::to_string(request.batch) + " rows, and the most is " + std::to_string(limits::session_batch));
+        errc::too_large, "a batch of " + std::to_string(request.batch) + " rows, and the most is " +
+                             std::to_string(limits::session_batch));
   const auto longest = std::min(limits::session_length, state.span->max_positions());
   if (request.max_length > longest)
     return make_error(
-      errc::too_large, std::to_string(request.max_length) + " tokens, and the most is " + std::to_string(longest));
+        errc::too_large, std::to_string(request.max_length) + " tokens, and the most is " + std::to_string(longest));
   return {};
 }
 
@@ -143,12 +144,15 @@ caf::result<uint64_t> reserve(block_pointer self, const reserve_request& request
   const auto tokens = state.span->tokens_needed(request.batch, request.max_length);
   const auto owner = caf::actor_cast<caf::actor_addr>(self->current_sender());
   switch (state.budget->ask({ticket, tokens}, state.span->free_tokens(), self->clock().now(), timeout)) {
-    case answer::granted: return take_room(self, request, owner);
+    case answer::granted:
+      return take_room(self, request, owner);
     case answer::never_fits:
-    case answer::no_room: return no_room(state, request);
+    case answer::no_room:
+      return no_room(state, request);
     case answer::too_many_waiting:
       return make_error(errc::overloaded, std::to_string(state.budget->waiting()) + " others wait for room already");
-    case answer::waits: break;
+    case answer::waits:
+      break;
   }
   watch(self, owner);
   auto promise = self->make_response_promise<uint64_t>();
@@ -211,9 +215,9 @@ caf::error check_tensor(const block_state& state, const place& p, const block_st
     return make_error(errc::bad_tensor, "hidden states are floats, not " + std::string{to_string(x.type())});
   if (x.rank() != 3 || x.dim(0) != p.batch || x.dim(2) != state.span->hidden_size() || x.dim(1) > p.max_length)
     return make_error(
-      errc::bad_tensor, "hidden states of shape " + model::to_string(x.dims()) + ", and the session's is [" +
-                          std::to_string(p.batch) + ", T, " + std::to_string(state.span->hidden_size()) +
-                          "] with T up to " + std::to_string(p.max_length));
+        errc::bad_tensor, "hidden states of shape " + model::to_string(x.dims()) + ", and the session's is [" +
+                              std::to_string(p.batch) + ", T, " + std::to_string(state.span->hidden_size()) +
+                              "] with T up to " + std::to_string(p.max_length));
   const auto& order = step.hypo_ids;
   if (!order.empty() && (order.size() != p.batch || *std::max_element(order.begin(), order.end()) >= p.batch))
     return make_error(errc::bad_tensor, "hypo_ids do not name the session's " + std::to_string(p.batch) + " rows");
@@ -227,13 +231,15 @@ caf::error check_turn(const place& p, const block_step& step) {
   const auto end = uint64_t{step.position} + static_cast<uint64_t>(step.hidden.dim(1));
   if (step.position > p.length || end > p.max_length)
     return make_error(
-      errc::position_mismatch, "tokens " + std::to_string(step.position) + " to " + std::to_string(end) +
-                                 " of a session that is at " + std::to_string(p.length) + " of " +
-                                 std::to_string(p.max_length));
+        errc::position_mismatch, "tokens " + std::to_string(step.position) + " to " + std::to_string(end) +
+                                     " of a session that is at " + std::to_string(p.length) + " of " +
+                                     std::to_string(p.max_length));
   return {};
 }
 
-uint32_t rows_of(const block_step& step) { return static_cast<uint32_t>(step.hidden.dim(0) * step.hidden.dim(1)); }
+uint32_t rows_of(const block_step& step) {
+  return static_cast<uint32_t>(step.hidden.dim(0) * step.hidden.dim(1));
+}
 
 void run_soon(block_pointer self) {
   if (self->state.run_is_coming || self->state.queue.empty()) return;
@@ -271,7 +277,8 @@ std::vector<job> admit(block_pointer self, std::vector<job> jobs) {
 // One result for each step; an exception is the failure of them all.
 std::vector<model::span_result> compute(block_state& state, const std::vector<job>& jobs) {
   std::vector<model::span_step> steps;
-  for (const auto& j : jobs) steps.push_back({j.step.cache, j.step.position, j.step.hidden, j.step.hypo_ids, j.step.output});
+  for (const auto& j : jobs)
+    steps.push_back({j.step.cache, j.step.position, j.step.hidden, j.step.hypo_ids, j.step.output});
   std::string failure;
   try {
     auto results = state.span->run(steps, *state.stop);
@@ -317,19 +324,19 @@ void run_pass(block_pointer self) {
 
 block_status status(const block_state& state) {
   return {
-    state.span->blocks(),
-    state.span->cache_tokens(),
-    state.span->free_tokens(),
-    static_cast<uint32_t>(state.places.size()),
-    static_cast<uint32_t>(state.waiters.size()),
-    state.passes,
-    state.rows,
-    state.steps};
+      state.span->blocks(),
+      state.span->cache_tokens(),
+      state.span->free_tokens(),
+      static_cast<uint32_t>(state.places.size()),
+      static_cast<uint32_t>(state.waiters.size()),
+      state.passes,
+      state.rows,
+      state.steps};
 }
 
 block_impl::behavior_type block(
-  block_pointer self, std::unique_ptr<model::span> span, std::shared_ptr<const std::atomic<bool>> stop,
-  block_options options) {
+    block_pointer self, std::unique_ptr<model::span> span, std::shared_ptr<const std::atomic<bool>> stop,
+    block_options options) {
   auto& state = self->state;
   state.budget.emplace(span->cache_tokens(), options.max_waiting);
   state.span = std::move(span);
@@ -337,20 +344,20 @@ block_impl::behavior_type block(
   state.queue = policy::step_queue<job>{options.queue};
   self->set_down_handler([self](caf::down_msg& down) { owner_gone(self, down.source); });
   return {
-    [self](reserve_atom, const reserve_request& request) { return reserve(self, request); },
-    [self](release_atom, uint64_t cache) { release(self, cache); },
-    [self](step_atom, block_step& step) { return take_step(self, step); },
-    [self](status_atom) { return status(self->state); },
-    [self](run_atom) { run_pass(self); },
-    [self](tick_atom) { give_up_waiting(self); },
+      [self](reserve_atom, const reserve_request& request) { return reserve(self, request); },
+      [self](release_atom, uint64_t cache) { release(self, cache); },
+      [self](step_atom, block_step& step) { return take_step(self, step); },
+      [self](status_atom) { return status(self->state); },
+      [self](run_atom) { run_pass(self); },
+      [self](tick_atom) { give_up_waiting(self); },
   };
 }
 
 }  // namespace
 
 block_actor spawn_block(
-  caf::actor_system& system, std::unique_ptr<model::span> span, std::shared_ptr<const std::atomic<bool>> stop,
-  block_options options) {
+    caf::actor_system& system, std::unique_ptr<model::span> span, std::shared_ptr<const std::atomic<bool>> stop,
+    block_options options) {
   if (options.detached) return spawn_stateful<caf::detached>(system, block, std::move(span), std::move(stop), options);
   return spawn_stateful(system, block, std::move(span), std::move(stop), options);
 }

@@ -1,5 +1,5 @@
-// The block actor: a span of blocks, and the thread that computes.  Steps of several sessions that wait at the same time run
-// as one pass over the weights.
+// The block actor: a span of blocks, and the thread that computes.  Steps of several sessions that wait at the same
+// time run as one pass over the weights.
 #pragma once
 
 #include <atomic>
@@ -24,10 +24,10 @@ struct block_options {
 
 /// `stop` is looked at between blocks: once true, passes end and every step fails with errc::stopping.
 ///
-/// Pages belong to whoever reserved them, and from its first step on to whoever sends their steps: when the owner ends, they
-/// are freed.
+/// Pages belong to whoever reserved them, and from its first step on to whoever sends their steps: when the owner ends,
+/// they are freed.
 block_actor spawn_block(
-  caf::actor_system& system, std::unique_ptr<model::span> span, std::shared_ptr<const std::atomic<bool>> stop,
-  block_options options = {});
+    caf::actor_system& system, std::unique_ptr<model::span> span, std::shared_ptr<const std::atomic<bool>> stop,
+    block_options options = {});
 
 }  // namespace corolla::actors

@@ -1,4 +1,4 @@
-// Resolves names and connects, within a deadline.  Blocks the thread it runs in: spawned detached in a node.
+// Resolves names and connects, within a deadline.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@ namespace corolla::actors {
 /// For the addresses of one name together.
 inline constexpr auto dial_time = std::chrono::seconds{5};
 
-/// To be spawned: `system.spawn<caf::detached>(dialer)`.
+/// To be spawned detached, since it waits: `system.spawn<caf::detached>(dialer)`.  One dial at a time.
 dialer_actor::behavior_type dialer(dialer_actor::pointer self);
 
 }  // namespace corolla::actors

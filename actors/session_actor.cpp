@@ -80,8 +80,9 @@ void next_failed(session_pointer self, uint64_t seq, const caf::error& reason) {
   const bool is_gone = reason.category() == caf::atom("system") || reason.category() == caf::atom("exit");
   const auto code = is_gone && reason != caf::sec::request_timeout ? errc::link_lost : code_of(reason);
   fail(
-    self, code,
-    "the next hop did not take step " + std::to_string(seq) + ": " + sentence(reason, self->state.config.step_timeout));
+      self, code,
+      "the next hop did not take step " + std::to_string(seq) + ": " +
+          sentence(reason, self->state.config.step_timeout));
 }
 
 void on_down(session_pointer self, const caf::down_msg& down) {
@@ -89,12 +90,15 @@ void on_down(session_pointer self, const caf::down_msg& down) {
   if (down.source == state.config.events) return self->quit();  // nobody is left to be told
   if (down.source == state.next) return fail(self, errc::link_lost, "the next hop is gone: " + describe(down.reason));
   if (down.source == state.config.block)
-    fail(self, errc::compute_failed, "blocks " + to_string(state.config.blocks) + " are gone: " + describe(down.reason));
+    fail(
+        self, errc::compute_failed, "blocks " + to_string(state.config.blocks) + " are gone: " + describe(down.reason));
 }
 
 // -- coming in ------------------------------------------------------------------------------------------------------
 
-uint32_t num_tokens(const step& s) { return static_cast<uint32_t>(s.hidden.dim(1)); }
+uint32_t num_tokens(const step& s) {
+  return static_cast<uint32_t>(s.hidden.dim(1));
+}
 
 // What is wrong with a step's tensor; an empty text if nothing is.
 std::string misfit(const session_config& config, const step& s) {
@@ -116,25 +120,29 @@ caf::error refusal(const session_state& state, policy::verdict verdict, const st
   const auto name = "step " + std::to_string(s.seq);
   switch (verdict) {
     case policy::verdict::apply:
-    case policy::verdict::drop_old: break;
+    case policy::verdict::drop_old:
+      break;
     case policy::verdict::stale:
       return make_error(
-        errc::stale, name + " is of epoch " + std::to_string(s.epoch) + ", and the edge's is " + std::to_string(order.epoch()));
+          errc::stale,
+          name + " is of epoch " + std::to_string(s.epoch) + ", and the edge's is " + std::to_string(order.epoch()));
     case policy::verdict::gap:
       return make_error(errc::gap, name + " came, and " + std::to_string(order.last()) + " was the last");
     case policy::verdict::position_mismatch:
       return make_error(
-        errc::position_mismatch, name + " is for tokens " + std::to_string(s.position) + " to " +
-                                   std::to_string(uint64_t{s.position} + num_tokens(s)) + " of a session that is at " +
-                                   std::to_string(order.position()) + " of " + std::to_string(state.config.max_length));
+          errc::position_mismatch, name + " is for tokens " + std::to_string(s.position) + " to " +
+                                       std::to_string(uint64_t{s.position} + num_tokens(s)) +
+                                       " of a session that is at " + std::to_string(order.position()) + " of " +
+                                       std::to_string(state.config.max_length));
     case policy::verdict::must_go_alone:
       return make_error(
-        errc::protocol_violation, name + " was sent before the one it must wait for was done: done is " +
-                                    std::to_string(s.done) + ", and " + std::to_string(order.last()) + " was the last");
+          errc::protocol_violation, name + " was sent before the one it must wait for was done: done is " +
+                                        std::to_string(s.done) + ", and " + std::to_string(order.last()) +
+                                        " was the last");
     case policy::verdict::impossible_done:
       return make_error(
-        errc::protocol_violation, name + " says that " + std::to_string(s.done) + " is done, and " +
-                                    std::to_string(order.last_applied()) + " was sent");
+          errc::protocol_violation, name + " says that " + std::to_string(s.done) + " is done, and " +
+                                        std::to_string(order.last_applied()) + " was sent");
   }
   return {};
 }
@@ -148,7 +156,8 @@ caf::result<taken> take_step(session_pointer self, step& s) {
     return make_error(errc::not_yours, "the session takes steps from another peer");
   }
   const bool readable = s.hidden.rank() == 3;
-  const policy::step_header header{s.epoch, s.seq, s.done, s.position, readable ? num_tokens(s) : 0, !s.hypo_ids.empty()};
+  const policy::step_header header{
+      s.epoch, s.seq, s.done, s.position, readable ? num_tokens(s) : 0, !s.hypo_ids.empty()};
   const auto verdict = state.order->judge(header);
   if (verdict == policy::verdict::stale || verdict == policy::verdict::drop_old) ++state.dropped;
   if (verdict == policy::verdict::drop_old) return taken{};
@@ -169,9 +178,12 @@ caf::result<taken> take_step(session_pointer self, step& s) {
 model::tensor cut(const model::tensor& hidden, rows_wanted wanted) {
   const auto tokens = hidden.dim(1);
   switch (wanted) {
-    case rows_wanted::none: return hidden.slice(1, tokens, tokens);
-    case rows_wanted::last: return hidden.slice(1, std::max<int64_t>(tokens - 1, 0), tokens);
-    case rows_wanted::all: break;
+    case rows_wanted::none:
+      return hidden.slice(1, tokens, tokens);
+    case rows_wanted::last:
+      return hidden.slice(1, std::max<int64_t>(tokens - 1, 0), tokens);
+    case rows_wanted::all:
+      break;
   }
   return hidden;
 }
@@ -188,12 +200,12 @@ void forward(session_pointer self, step output) {
   ++state.untaken;
   const auto seq = output.seq;
   self->request(state.next, state.config.step_timeout, step_atom::value, std::move(output))
-    .then(
-      [self](const taken&) {
-        --self->state.untaken;
-        ask_block(self);
-      },
-      [self, seq](const caf::error& reason) { next_failed(self, seq, reason); });
+      .then(
+          [self](const taken&) {
+            --self->state.untaken;
+            ask_block(self);
+          },
+          [self, seq](const caf::error& reason) { next_failed(self, seq, reason); });
 }
 
 // The block has computed the oldest step.
@@ -220,8 +232,8 @@ void output_ready(session_pointer self, block_output& output) {
   ask_block(self);
 }
 
-// What the block has and what the next hop has not taken stay within the window together: the block is never asked for more
-// than can be handed on.
+// What the block has and what the next hop has not taken stay within the window together: the block is never asked for
+// more than can be handed on.
 void ask_block(session_pointer self) {
   auto& state = self->state;
   if (!state.next) return;
@@ -229,25 +241,17 @@ void ask_block(session_pointer self) {
     auto& s = state.accepted[state.asked++].request;
     block_step work{state.config.cache, s.position, s.hypo_ids, std::move(s.hidden), state.config.wire};
     self->request(state.config.block, state.config.step_timeout, step_atom::value, std::move(work))
-      .then(
-        // Answers come in the order of requests: the block takes a session's steps one by one.
-        [self](block_output& output) { output_ready(self, output); },
-        // What the cache holds is no longer known; the route recovers.
-        [self](const caf::error& reason) { block_failed(self, reason); });
+        .then(
+            // Answers come in the order of requests: the block takes a session's steps one by one.
+            [self](block_output& output) { output_ready(self, output); },
+            // What the cache holds is no longer known; the route recovers.
+            [self](const caf::error& reason) { block_failed(self, reason); });
   }
 }
 
 session_status status(const session_state& state) {
-  return {
-    state.config.id,
-    state.config.client,
-    state.config.blocks,
-    state.config.epoch,
-    state.order->last_applied(),
-    state.steps,
-    state.position,
-    state.dropped,
-    state.log->bytes()};
+  return {state.config.id, state.config.client, state.config.blocks, state.config.epoch, state.order->last_applied(),
+          state.steps,     state.position,      state.dropped,       state.log->bytes()};
 }
 
 new_session_actor::behavior_type session(session_pointer self, session_config config) {
@@ -259,17 +263,17 @@ new_session_actor::behavior_type session(session_pointer self, session_config co
   self->monitor(state.config.events);
   self->monitor(state.config.block);
   return {
-    [self](step_atom, step& s) { return take_step(self, s); },
-    [self](refused_atom, const step_refused& why) {
-      fail(self, why.code, "the next hop refused step " + std::to_string(why.seq) + ": " + why.text);
-    },
-    [self](close_atom) { self->quit(); },
-    [self](status_atom) { return status(self->state); },
-    [self](attach_atom, const step_sink_actor& next) {
-      self->state.next = next;
-      self->monitor(next);
-      ask_block(self);
-    },
+      [self](step_atom, step& s) { return take_step(self, s); },
+      [self](refused_atom, const step_refused& why) {
+        fail(self, why.code, "the next hop refused step " + std::to_string(why.seq) + ": " + why.text);
+      },
+      [self](close_atom) { self->quit(); },
+      [self](status_atom) { return status(self->state); },
+      [self](attach_atom, const step_sink_actor& next) {
+        self->state.next = next;
+        self->monitor(next);
+        ask_block(self);
+      },
   };
 }
 

@@ -1,5 +1,5 @@
-// The session actor: one client's place in one span of blocks.  It keeps the order of steps, hands outputs to the next hop,
-// and keeps a log of them.
+// The session actor: one client's place in one span of blocks.  It keeps the order of steps, hands outputs to the next
+// hop, and keeps a log of them.
 #pragma once
 
 #include <chrono>

@@ -4,7 +4,9 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 # One shared library of everything below runtime/: who embeds a client links nothing else and sees neither CAF nor libtorch.
-add_library(corolla_shared SHARED)
+# A library must have a source; this one's code is that of the static libraries.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/libcorolla.cpp CONTENT "// Nothing of its own.\n")
+add_library(corolla_shared SHARED ${CMAKE_BINARY_DIR}/generated/libcorolla.cpp)
 set_target_properties(corolla_shared PROPERTIES OUTPUT_NAME corolla EXPORT_NAME corolla LINKER_LANGUAGE CXX
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

@@ -1,5 +1,5 @@
-// A service that holds a corolla client: two texts are generated side by side, through a swarm where peers are named, else in
-// this process.
+// A service that holds a corolla client: two texts are generated side by side, through a swarm where peers are named,
+// else in this process.
 //   embed_client MODEL PROMPT [PEER...]
 #include <functional>
 #include <future>

@@ -9,8 +9,8 @@
 namespace corolla::runtime {
 
 struct bench_row {
-  std::string row;              ///< what was measured
-  double value = 0;             ///< median, in `unit`
+  std::string row;   ///< what was measured
+  double value = 0;  ///< median, in `unit`
   std::string unit;
   std::optional<double> limit;  ///< what it must hold
   std::optional<double> ratio;  ///< against what it is compared with in the same run

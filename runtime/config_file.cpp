@@ -65,23 +65,25 @@ std::string line_text(const std::string& text, int line) {
   return result;
 }
 
-bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+bool is_digit(char c) {
+  return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
+bool is_letter(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) != 0;
+}
 
 /// What was probably meant by a line that the grammar does not hold.
 std::string advice(const std::string& line) {
   const auto skip = [&](size_t i) { return std::min(line.find_first_not_of(" \t", i), line.size()); };
   const auto first = skip(0);
-  if (line.compare(first, 1, "#") == 0 || line.compare(first, 2, "//") == 0)
-    return "a comment begins with ;";
+  if (line.compare(first, 1, "#") == 0 || line.compare(first, 2, "//") == 0) return "a comment begins with ;";
   const auto equals = line.find('=');
   if (equals == std::string::npos)
     return line.compare(first, 1, "[") == 0 ? "a section is written [node]" : "an option is written key=value";
   const auto value = skip(equals + 1);
   if (value < line.size() && is_digit(line[value])) {
-    const auto unit = std::find_if_not(line.begin() + static_cast<ptrdiff_t>(value), line.end(), [](char c) {
-      return is_digit(c) || c == '.';
-    });
+    const auto unit = std::find_if_not(
+        line.begin() + static_cast<ptrdiff_t>(value), line.end(), [](char c) { return is_digit(c) || c == '.'; });
     if (unit != line.end() && is_letter(*unit))
       return "a duration is a whole number with ns, us, ms, s, min or h, such as 1min";
   }
@@ -106,50 +108,39 @@ std::vector<key_at> read_keys(const std::string& text, const std::string& name) 
   return keys;
 }
 
-std::string section_of(const std::string& path) { return path.substr(0, path.find('.')); }
+std::string section_of(const std::string& path) {
+  return path.substr(0, path.find('.'));
+}
 
-[[noreturn]] void refuse_unknown(
-  const std::string& name, const key_at& key, const caf::config_option_set& options) {
+[[noreturn]] void refuse_unknown(const std::string& name, const key_at& key, const caf::config_option_set& options) {
   const auto section = section_of(key.path);
   std::vector<std::string> sections, keys;
   for (const auto& option : options) {
     const auto category = to_text(option.category());
-    if (category == "global")
-      continue;
+    if (category == "global") continue;
     sections.push_back(category);
-    if (category == section)
-      keys.push_back(to_text(option.full_name()));
+    if (category == section) keys.push_back(to_text(option.full_name()));
   }
-  if (section == "global")
-    refuse(name, key.line, "an option stands in a section such as [node]");
+  if (section == "global") refuse(name, key.line, "an option stands in a section such as [node]");
   if (keys.empty())
     refuse(
-      name, key.line, "there is no section [" + section + "]; the nearest is [" +
-        std::string{nearest(section, sections)} + "]");
-  refuse(
-    name, key.line, "there is no option " + key.path + "; the nearest is " + std::string{nearest(key.path, keys)});
+        name, key.line,
+        "there is no section [" + section + "]; the nearest is [" + std::string{nearest(section, sections)} + "]");
+  refuse(name, key.line, "there is no option " + key.path + "; the nearest is " + std::string{nearest(key.path, keys)});
 }
 
 }  // namespace
 
 std::string wanted_by(const caf::config_option& option) {
   const auto type = to_text(option.type_name());
-  if (type == "uint16")
-    return "a whole number from 0 to 65535";
-  if (type == "uint32")
-    return "a whole number from 0 to 4294967295";
-  if (type == "uint64")
-    return "a whole number of 0 or more";
-  if (type == "string")
-    return "text in double quotes";
-  if (type == "list of string")
-    return "a list such as [\"a\", \"b\"]";
-  if (type == "timespan")
-    return "a duration such as 5s, 500ms or 1min";
-  if (type == "boolean")
-    return "true or false";
-  if (type == "atom")
-    return "a word in single quotes";
+  if (type == "uint16") return "a whole number from 0 to 65535";
+  if (type == "uint32") return "a whole number from 0 to 4294967295";
+  if (type == "uint64") return "a whole number of 0 or more";
+  if (type == "string") return "text in double quotes";
+  if (type == "list of string") return "a list such as [\"a\", \"b\"]";
+  if (type == "timespan") return "a duration such as 5s, 500ms or 1min";
+  if (type == "boolean") return "true or false";
+  if (type == "atom") return "a word in single quotes";
   return "a value of type " + type;
 }
 
@@ -160,7 +151,7 @@ std::string to_config_text(const caf::config_value& value) {
 }
 
 config_lines check_config_file(
-  const std::string& text, const std::string& name, const caf::config_option_set& options) {
+    const std::string& text, const std::string& name, const caf::config_option_set& options) {
   const auto keys = read_keys(text, name);
   caf::settings values;
   std::istringstream in{text};
@@ -174,20 +165,19 @@ config_lines check_config_file(
       const auto known = std::any_of(options.begin(), options.end(), [&](const caf::config_option& option) {
         return option.category() == key.path;
       });
-      if (!known)
-        refuse_unknown(name, key, options);
+      if (!known) refuse_unknown(name, key, options);
       continue;
     }
     const auto* option = options.qualified_name_lookup(key.path);
-    if (option == nullptr || option->category() == "global")
-      refuse_unknown(name, key, options);
+    if (option == nullptr || option->category() == "global") refuse_unknown(name, key, options);
     if (const auto [it, fresh] = lines.emplace(key.path, key.line); !fresh)
       refuse(name, key.line, key.path + " is given twice, first in line " + std::to_string(it->second));
     const auto* value = caf::get_if(&values, key.path);
     if (value == nullptr || option->check(*value))
       refuse(
-        name, key.line, key.path + " wants " + wanted_by(*option) +
-          (value == nullptr ? std::string{} : ", not " + to_config_text(*value)));
+          name, key.line,
+          key.path + " wants " + wanted_by(*option) +
+              (value == nullptr ? std::string{} : ", not " + to_config_text(*value)));
   }
   return lines;
 }

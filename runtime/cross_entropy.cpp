@@ -6,7 +6,9 @@
 
 namespace corolla::runtime {
 
-double text_score::perplexity() const { return std::exp(cross_entropy); }
+double text_score::perplexity() const {
+  return std::exp(cross_entropy);
+}
 
 text_score score(const model::tensor& logits, const model::tensor& ids) {
   const auto S = logits.dim(1), V = logits.dim(2);

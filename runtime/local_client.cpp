@@ -18,7 +18,9 @@ using std::chrono::steady_clock;
 /// Tokens of the cache.  Memory is taken as they are used, not before.
 constexpr uint64_t cache_tokens = 1 << 16;
 
-double seconds(steady_clock::duration time) { return std::chrono::duration<double>(time).count(); }
+double seconds(steady_clock::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
 
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -47,8 +49,8 @@ class reservation {
     const auto id = span.reserve(blocks, batch, max_length);
     if (!id)
       throw client_error(
-        "the cache has room for " + std::to_string(span.free_tokens()) + " more tokens, and " +
-        std::to_string(span.tokens_needed(batch, max_length)) + " are needed");
+          "the cache has room for " + std::to_string(span.free_tokens()) + " more tokens, and " +
+          std::to_string(span.tokens_needed(batch, max_length)) + " are needed");
     id_ = *id;
   }
   ~reservation() { span_.release(id_); }
@@ -65,16 +67,16 @@ class reservation {
 class local_client : public client {
  public:
   local_client(const model::checkpoint& source, const client_options& options)
-    : options_(options),
-      ends_(model::ends::load(source, {options.compute, "cpu"})),
-      span_(model::span::load(source, {0, ends_->num_blocks()}, span_options(options))),
-      tokenizer_(model::load_tokenizer(source)) {}
+      : options_(options),
+        ends_(model::ends::load(source, {options.compute, "cpu"})),
+        span_(model::span::load(source, {0, ends_->num_blocks()}, span_options(options))),
+        tokenizer_(model::load_tokenizer(source)) {}
 
   std::shared_ptr<const model::tokenizer> tokenizer() const override { return tokenizer_; }
 
   generated generate(
-    const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
-    std::stop_token cancel) override {
+      const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
+      std::stop_token cancel) override {
     stopwatch watch;
     model::generation text{*ends_, tokenizer_, request};
     generated result;
@@ -87,8 +89,7 @@ class local_client : public client {
     result.ids = text.ids();
     if (watch.first_token) result.time_to_first_token_s = seconds(*watch.first_token - watch.begun);
     if (result.ids.size() > 1)
-      result.tokens_per_s =
-        static_cast<double>(result.ids.size() - 1) / seconds(watch.last_token - *watch.first_token);
+      result.tokens_per_s = static_cast<double>(result.ids.size() - 1) / seconds(watch.last_token - *watch.first_token);
     result.route.push_back({"local", 0, ends_->num_blocks(), median(std::move(watch.decode_ms))});
     return result;
   }
@@ -98,8 +99,8 @@ class local_client : public client {
       throw client_error("input_ids is int64 [B, S] with at least one id");
     if (input_ids.dim(1) > ends_->max_positions())
       throw client_error(
-        "a text of " + std::to_string(input_ids.dim(1)) + " tokens is beyond the model's " +
-        std::to_string(ends_->max_positions()) + " positions");
+          "a text of " + std::to_string(input_ids.dim(1)) + " tokens is beyond the model's " +
+          std::to_string(ends_->max_positions()) + " positions");
     const std::lock_guard guard{compute_};
     evaluated result;
     auto x = ends_->embed(input_ids);
@@ -153,8 +154,7 @@ class local_client : public client {
   }
 
   /// Runs the input in chunks; the last position's output.
-  model::tensor advance(
-    const reservation& cache, const model::generation_input& input, const std::stop_token& cancel) {
+  model::tensor advance(const reservation& cache, const model::generation_input& input, const std::stop_token& cancel) {
     const auto all = input.hidden.dim(1);
     const auto chunk = options_.chunk_tokens == 0 ? all : int64_t{options_.chunk_tokens};
     model::tensor output;

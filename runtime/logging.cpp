@@ -11,10 +11,10 @@
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
 
 #include "runtime/errors.hpp"
 #include "runtime/nearest.hpp"
@@ -60,15 +60,13 @@ class json_formatter : public spdlog::formatter {
 spdlog::level::level_enum parse_level(const std::string& name) {
   static const std::vector<std::string> names{"trace", "debug", "info", "warning", "error", "critical", "off"};
   for (size_t i = 0; i < names.size(); ++i)
-    if (names[i] == name)
-      return static_cast<spdlog::level::level_enum>(i);
+    if (names[i] == name) return static_cast<spdlog::level::level_enum>(i);
   throw usage_error(
-    "there is no log level \"" + name + "\"; the nearest is \"" + std::string{nearest(name, names)} + "\"");
+      "there is no log level \"" + name + "\"; the nearest is \"" + std::string{nearest(name, names)} + "\"");
 }
 
 spdlog::sink_ptr make_sink(const std::filesystem::path& file) {
-  if (file.empty())
-    return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  if (file.empty()) return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
   try {
     return std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
   } catch (const spdlog::spdlog_ex&) {
@@ -96,16 +94,13 @@ void start_logging(const logging_options& options) {
 progress_line::progress_line(std::string what) : what_{std::move(what)}, on_terminal_{::isatty(STDERR_FILENO) == 1} {}
 
 progress_line::~progress_line() {
-  if (percent_ >= 0)
-    std::fputs("\r\033[K", stderr);
+  if (percent_ >= 0) std::fputs("\r\033[K", stderr);
 }
 
 void progress_line::show(uint64_t done, uint64_t all) {
-  if (!on_terminal_ || all == 0)
-    return;
+  if (!on_terminal_ || all == 0) return;
   const auto percent = static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(all));
-  if (percent == percent_)
-    return;
+  if (percent == percent_) return;
   percent_ = percent;
   std::fprintf(stderr, "\r\033[K%s %d %%", what_.c_str(), percent);
 }

@@ -18,16 +18,14 @@ namespace {
 
 using namespace corolla::runtime;
 
-/// Idle OpenMP threads spin unless told otherwise, at the cost of every other process here.  libgomp reads the setting as
-/// it is loaded, before `main`: so this process starts itself once more.
+/// Idle OpenMP threads spin unless told otherwise, at the cost of every other process here.  libgomp reads the setting
+/// as it is loaded, before `main`: so this process starts itself once more, before it has done anything.
 void wait_passively(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr)
-    return;
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   // The real path, since the process is named after it in lists of processes.
   std::vector<char> path(4096);
   const auto length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  if (length <= 0 || ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/1) != 0)
-    return;
+  if (length <= 0 || ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/1) != 0) return;
   ::execv(path.data(), argv);  // returns only where it failed: then this process goes on, merely less polite
 }
 
@@ -43,44 +41,42 @@ void print_help(std::ostream& out) {
 const commands::command& find(const std::string& name) {
   const auto list = commands::all();
   const auto found =
-    std::find_if(list.begin(), list.end(), [&](const commands::command& command) { return command.name == name; });
-  if (found != list.end())
-    return *found;
+      std::find_if(list.begin(), list.end(), [&](const commands::command& command) { return command.name == name; });
+  if (found != list.end()) return *found;
   std::vector<std::string> names;
-  for (const auto& command : list)
-    names.emplace_back(command.name);
+  for (const auto& command : list) names.emplace_back(command.name);
   throw usage_error("there is no command " + name + "; the nearest is " + std::string{nearest(name, names)});
 }
 
-int run(const std::vector<std::string>& words) {
-  if (words.empty())
-    throw usage_error("which command? `corolla help` lists them");
+int run(const std::vector<std::string>& words, char** argv) {
+  if (words.empty()) throw usage_error("which command? `corolla help` lists them");
   const auto& first = words.front();
   const auto rest = commands::arguments{words.begin() + 1, words.end()};
   if (first == "--version") {
     std::cout << "corolla " << version << '\n';
     return exit_done;
   }
-  if (first == "help" && !rest.empty())
-    return find(rest.front()).run({"--help"});
+  if (first == "help" && !rest.empty()) return find(rest.front()).run({"--help"});
   if (first == "help" || first == "--help" || first == "-h") {
     print_help(std::cout);
     return exit_done;
   }
-  return find(first).run(rest);
+  const auto& command = find(first);
+  if (command.computes) wait_passively(argv);
+  return command.run(rest);
 }
 
 /// The first line: what libraries throw may go on with a list of calls.
-void complain(std::string_view what) { std::cerr << "corolla: " << what.substr(0, what.find('\n')) << '\n'; }
+void complain(std::string_view what) {
+  std::cerr << "corolla: " << what.substr(0, what.find('\n')) << '\n';
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  wait_passively(argv);
   try {
-    const auto status = run({argv + std::min(argc, 1), argv + argc});
-    if (!std::cout.flush())
-      throw std::runtime_error("standard output cannot be written");
+    const auto status = run({argv + std::min(argc, 1), argv + argc}, argv);
+    if (!std::cout.flush()) throw std::runtime_error("standard output cannot be written");
     return status;
   } catch (const usage_error& error) {
     complain(error.what());

@@ -11,8 +11,8 @@
 #include <caf/actor_system.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 #include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include "actors/block_actor.hpp"
 #include "actors/dialer_actor.hpp"
@@ -73,7 +73,8 @@ loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
   auto blocks = options.blocks.value_or(model::block_range{0, all});
   if (blocks.empty() || blocks.end > all)
     throw std::runtime_error(
-      "blocks " + to_string(blocks) + " were asked for, and " + source->name() + " has blocks 0:" + std::to_string(all));
+        "blocks " + to_string(blocks) + " were asked for, and " + source->name() +
+        " has blocks 0:" + std::to_string(all));
   model::set_compute_threads(options.threads);
   loaded_blocks result;
   {
@@ -108,9 +109,9 @@ template <class Result, class Actor, class... Arguments>
 Result ask(caf::scoped_actor& self, const Actor& whom, Arguments&&... arguments) {
   Result result;
   self->request(whom, start_timeout, std::forward<Arguments>(arguments)...)
-    .receive(
-      [&](Result& answer) { result = std::move(answer); },
-      [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
+      .receive(
+          [&](Result& answer) { result = std::move(answer); },
+          [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
   return result;
 }
 
@@ -176,8 +177,11 @@ node_actor spawn(caf::actor_system& system, const node_options& options, loaded_
   settings.link = std::make_shared<const wire::link_config>(std::move(link));
   settings.dialer = system.spawn<caf::detached>(dialer);
   settings.software = software_name();
-  loaded.served.block = spawn_block(system, std::move(loaded.span), end.flag());
+  block_options compute;
+  compute.queue.pass_rows = options.pass_rows;
   settings.served = loaded.served;
+  // The node alone holds it: the thread of a detached actor ends with the last handle, and the system waits for that.
+  settings.served->block = spawn_block(system, std::move(loaded.span), end.flag(), compute);
   settings.max_sessions = options.max_sessions;
   settings.max_length = options.max_length;
   settings.max_batch = options.max_batch;
@@ -186,7 +190,8 @@ node_actor spawn(caf::actor_system& system, const node_options& options, loaded_
   return spawn_node(system, std::move(settings));
 }
 
-void get_ready(caf::scoped_actor& self, const node_actor& node, const node_options& options, const served_blocks& served) {
+void get_ready(
+    caf::scoped_actor& self, const node_actor& node, const node_options& options, const served_blocks& served) {
   auto address = ask<crypto::address>(self, node, listen_atom::value, options.host, options.port, options.announce);
   join(self, node, options.peers);
   ask<taken>(self, node, publish_atom::value, uint32_t{options.peers.empty() ? 0u : 1u});

@@ -23,12 +23,14 @@ namespace {
 using namespace std::chrono_literals;
 namespace limits = actors::wire::limits;
 
-std::string in_quotes(std::string_view text) { return "\"" + std::string{text} + "\""; }
+std::string in_quotes(std::string_view text) {
+  return "\"" + std::string{text} + "\"";
+}
 
 /// CAF options that open its own remoting, which any peer could use to harm a node, or that break our links.
 constexpr std::array<std::string_view, 5> remoting_options{
-  "middleman.app-identifier", "middleman.app-identifiers", "middleman.enable-automatic-connections",
-  "middleman.attach-utility-actors", "middleman.manual-multiplexing"};
+    "middleman.app-identifier", "middleman.app-identifiers", "middleman.enable-automatic-connections",
+    "middleman.attach-utility-actors", "middleman.manual-multiplexing"};
 
 bool opens_remoting(std::string_view key) {
   return key.starts_with("openssl.") ||
@@ -37,11 +39,9 @@ bool opens_remoting(std::string_view key) {
 
 /// "--caf#node.port=80" or "--node.port=80" -> "node.port"; empty where it is no long option.
 std::string_view name_of(std::string_view argument) {
-  if (!argument.starts_with("--"))
-    return {};
+  if (!argument.starts_with("--")) return {};
   argument.remove_prefix(2);
-  if (argument.starts_with("caf#"))
-    argument.remove_prefix(4);
+  if (argument.starts_with("caf#")) argument.remove_prefix(4);
   return argument.substr(0, argument.find('='));
 }
 
@@ -55,8 +55,7 @@ std::vector<std::string> split(const std::vector<std::string>& values) {
   for (const auto& value : values) {
     std::istringstream in{value};
     for (std::string part; std::getline(in, part, ',');)
-      if (!part.empty())
-        parts.push_back(part);
+      if (!part.empty()) parts.push_back(part);
   }
   return parts;
 }
@@ -80,32 +79,32 @@ node_config::node_config() {
 
 void node_config::add_options() {
   opt_group{custom_options_, "node"}
-    .add(raw_.model, "model", "Hugging Face folder or GGUF file; must be given")
-    .add(raw_.blocks, "blocks", "blocks to serve, \"FIRST:END\" without END; empty: all of the model's")
-    .add(raw_.host, "host", "address to listen on")
-    .add(options_.port, "port", "port to listen on; 0: any free one")
-    .add(raw_.announce, "announce", "\"HOST:PORT\" to tell others instead of host and port")
-    .add(raw_.peers, "peers", "corolla://ID@HOST:PORT of nodes that are in the swarm already")
-    .add(raw_.identity, "identity", "file of the node's key, made if missing; empty: a new key at each start")
-    .add(raw_.swarm, "swarm", "who may join: local (this machine), private (a swarm key) or open (anyone)")
-    .add(raw_.swarm_id, "swarm_id", "private: the swarm's id, from `corolla keys new-swarm`")
-    .add(raw_.certificate, "certificate", "private: file of this node's certificate, from `corolla keys invite`")
-    .add(raw_.dtype, "dtype", "what weights, cache and arithmetic use: float32 or bfloat16")
-    .add(raw_.device, "device", "cpu or cuda:N")
-    .add(options_.threads, "threads", "threads that compute")
-    .add(options_.cache_tokens, "cache_tokens", "tokens that all sessions' caches hold together")
-    .add(options_.page_tokens, "page_tokens", "tokens in a page of the cache")
-    .add(options_.log_bytes, "log_bytes", "bytes of memory for outputs kept until the client has them")
-    .add(options_.max_sessions, "max_sessions", "sessions at a time")
-    .add(options_.max_length, "max_length", "tokens of one session")
-    .add(options_.max_batch, "max_batch", "rows of one session")
-    .add(options_.pass_rows, "pass_rows", "rows that one pass over the weights takes, of all sessions together")
-    .add(raw_.max_alloc_timeout, "max_alloc_timeout", "longest that a session may wait for room in the cache")
-    .add(raw_.liveness, "liveness", "silence after which a peer is taken for dead")
-    .add(raw_.name, "name", "stands in every line of the log; may be empty")
-    .add(raw_.log_level, "log_level", "trace, debug, info, warning, error, critical or off")
-    .add(raw_.log_format, "log_format", "text, or json: an object a line")
-    .add(raw_.log_file, "log_file", "file that the log is appended to; empty: standard error");
+      .add(raw_.model, "model", "Hugging Face folder or GGUF file; must be given")
+      .add(raw_.blocks, "blocks", "blocks to serve, \"FIRST:END\" without END; empty: all of the model's")
+      .add(raw_.host, "host", "address to listen on")
+      .add(options_.port, "port", "port to listen on; 0: any free one")
+      .add(raw_.announce, "announce", "\"HOST:PORT\" to tell others instead of host and port")
+      .add(raw_.peers, "peers", "corolla://ID@HOST:PORT of nodes that are in the swarm already")
+      .add(raw_.identity, "identity", "file of the node's key, made if missing; empty: a new key at each start")
+      .add(raw_.swarm, "swarm", "who may join: local (this machine), private (a swarm key) or open (anyone)")
+      .add(raw_.swarm_id, "swarm_id", "private: the swarm's id, from `corolla keys new-swarm`")
+      .add(raw_.certificate, "certificate", "private: file of this node's certificate, from `corolla keys invite`")
+      .add(raw_.dtype, "dtype", "what weights, cache and arithmetic use: float32 or bfloat16")
+      .add(raw_.device, "device", "cpu or cuda:N")
+      .add(options_.threads, "threads", "threads that compute")
+      .add(options_.cache_tokens, "cache_tokens", "tokens that all sessions' caches hold together")
+      .add(options_.page_tokens, "page_tokens", "tokens in a page of the cache")
+      .add(options_.log_bytes, "log_bytes", "bytes of memory for outputs kept until the client has them")
+      .add(options_.max_sessions, "max_sessions", "sessions at a time")
+      .add(options_.max_length, "max_length", "tokens of one session")
+      .add(options_.max_batch, "max_batch", "rows of one session")
+      .add(options_.pass_rows, "pass_rows", "rows that one pass over the weights takes, of all sessions together")
+      .add(raw_.max_alloc_timeout, "max_alloc_timeout", "longest that a session may wait for room in the cache")
+      .add(raw_.liveness, "liveness", "silence after which a peer is taken for dead")
+      .add(raw_.name, "name", "stands in every line of the log; may be empty")
+      .add(raw_.log_level, "log_level", "trace, debug, info, warning, error, critical or off")
+      .add(raw_.log_format, "log_format", "text, or json: an object a line")
+      .add(raw_.log_file, "log_file", "file that the log is appended to; empty: standard error");
 }
 
 node_config::request node_config::read(const std::vector<std::string>& arguments) {
@@ -113,8 +112,7 @@ node_config::request node_config::read(const std::vector<std::string>& arguments
   const auto has = [&](std::string_view flag) {
     return std::find(arguments.begin(), arguments.end(), flag) != arguments.end();
   };
-  if (has("--help") || has("-h") || has("-?"))
-    return request::help;
+  if (has("--help") || has("-h") || has("-?")) return request::help;
   const auto file = read_file();
   std::istringstream in{file};
   // Printed here, not by CAF, whose dump knows only what was set.
@@ -122,8 +120,7 @@ node_config::request node_config::read(const std::vector<std::string>& arguments
   std::erase(for_caf, "--dump-config");
   if (auto error = parse(std::move(for_caf), in))
     throw usage_error("CAF does not take the options: " + to_string(error));
-  if (cli_helptext_printed)
-    return request::help;
+  if (cli_helptext_printed) return request::help;
   refuse_remoting();
   complete();
   return has("--dump-config") ? request::dump : request::run;
@@ -134,22 +131,20 @@ void node_config::take_arguments(const std::vector<std::string>& arguments) {
   for (const auto& option : custom_options_)
     known.push_back("--" + to_text(option.has_flat_cli_name() ? option.long_name() : option.full_name()));
   for (const auto& argument : arguments) {
-    if (argument == "-h" || argument == "-?")
-      continue;
+    if (argument == "-h" || argument == "-?") continue;
     const auto name = std::string{name_of(argument)};
     if (name.empty())
       throw usage_error(
-        "a node takes options such as --node.port=8080, not " + in_quotes(argument) + "; --config-file=FILE names a file");
+          "a node takes options such as --node.port=8080, not " + in_quotes(argument) +
+          "; --config-file=FILE names a file");
     const auto* option = custom_options_.cli_long_name_lookup(name);
     if (option == nullptr)
       throw usage_error(
-        "there is no option --" + name + "; the nearest is " + std::string{nearest("--" + name, known)});
-    if (name != "config-file")
-      from_command_line_.push_back(name);
+          "there is no option --" + name + "; the nearest is " + std::string{nearest("--" + name, known)});
+    if (name != "config-file") from_command_line_.push_back(name);
     const auto equals = argument.find('=');
     if (option->is_flag()) {
-      if (equals != std::string::npos)
-        throw usage_error("--" + name + " takes no value");
+      if (equals != std::string::npos) throw usage_error("--" + name + " takes no value");
       continue;
     }
     if (equals == std::string::npos)
@@ -157,18 +152,15 @@ void node_config::take_arguments(const std::vector<std::string>& arguments) {
     const auto value = argument.substr(equals + 1);
     if (!option->parse(value))
       throw usage_error("--" + name + " wants " + wanted_by(*option) + ", not " + in_quotes(value));
-    if (name == "config-file")
-      file_ = value;
+    if (name == "config-file") file_ = value;
   }
 }
 
 std::string node_config::read_file() {
-  if (file_.empty())
-    return {};
+  if (file_.empty()) return {};
   std::ifstream in{file_, std::ios::binary};
   std::ostringstream bytes;
-  if (!(bytes << in.rdbuf()))
-    throw usage_error("the config file " + file_ + " cannot be read");
+  if (!(bytes << in.rdbuf())) throw usage_error("the config file " + file_ + " cannot be read");
   auto text = bytes.str();
   std::erase(text, '\r');
   lines_ = check_config_file(text, file_, custom_options_);
@@ -178,15 +170,17 @@ std::string node_config::read_file() {
 void node_config::refuse_remoting() const {
   const auto check = [&](const std::string& key) {
     if (opens_remoting(key))
-      refuse(key, key + " belongs to CAF's own remoting, which any peer could use to harm a node; nodes talk through links");
+      refuse(
+          key,
+          key + " belongs to CAF's own remoting, which any peer could use to harm a node; nodes talk through links");
   };
-  for (const auto& [key, line] : lines_)
-    check(key);
+  for (const auto& [key, line] : lines_) check(key);
   std::for_each(from_command_line_.begin(), from_command_line_.end(), check);
 }
 
 void node_config::refuse(const std::string& key, const std::string& what) const {
-  const auto overridden = std::find(from_command_line_.begin(), from_command_line_.end(), key) != from_command_line_.end();
+  const auto overridden =
+      std::find(from_command_line_.begin(), from_command_line_.end(), key) != from_command_line_.end();
   if (const auto line = lines_.find(key); line != lines_.end() && !overridden)
     throw usage_error(file_ + ":" + std::to_string(line->second) + ": " + what);
   throw usage_error(what);
@@ -207,7 +201,9 @@ void node_config::complete_model() {
   if (!raw_.blocks.empty()) {
     options_.blocks = model::parse_block_range(raw_.blocks);
     if (!options_.blocks)
-      refuse("node.blocks", "node.blocks wants \"FIRST:END\" with FIRST below END, such as \"0:10\", not " + in_quotes(raw_.blocks));
+      refuse(
+          "node.blocks",
+          "node.blocks wants \"FIRST:END\" with FIRST below END, such as \"0:10\", not " + in_quotes(raw_.blocks));
   }
   const auto type = model::parse_dtype(raw_.dtype);
   if (type != model::dtype::float32 && type != model::dtype::bfloat16)
@@ -232,14 +228,15 @@ void node_config::complete_network() {
   options_.announce = split(raw_.announce);
   for (const auto& text : options_.announce)
     if (const auto where = crypto::address::parse_host_port(text); !where || where->port == 0)
-      refuse("node.announce", "node.announce wants \"HOST:PORT\" with an IPv6 address in brackets, not " + in_quotes(text));
+      refuse(
+          "node.announce",
+          "node.announce wants \"HOST:PORT\" with an IPv6 address in brackets, not " + in_quotes(text));
   options_.peers = split(raw_.peers);
   for (const auto& text : options_.peers)
     if (!crypto::address::parse(text))
       refuse("node.peers", "node.peers wants corolla://ID@HOST:PORT as a ready line shows it, not " + in_quotes(text));
   options_.liveness = std::chrono::duration_cast<std::chrono::milliseconds>(raw_.liveness);
-  if (options_.liveness < 50ms || options_.liveness > 1h)
-    refuse("node.liveness", "node.liveness is from 50ms to 1h");
+  if (options_.liveness < 50ms || options_.liveness > 1h) refuse("node.liveness", "node.liveness is from 50ms to 1h");
 }
 
 void node_config::complete_swarm() {
@@ -247,14 +244,14 @@ void node_config::complete_swarm() {
   const auto kind = crypto::parse_swarm_kind(raw_.swarm);
   if (!kind)
     refuse(
-      "node.swarm", "there is no kind of swarm " + in_quotes(raw_.swarm) + "; the nearest is \"" +
-        std::string{nearest(raw_.swarm, kinds)} + "\"");
+        "node.swarm", "there is no kind of swarm " + in_quotes(raw_.swarm) + "; the nearest is \"" +
+                          std::string{nearest(raw_.swarm, kinds)} + "\"");
   options_.swarm = {raw_.swarm, raw_.swarm_id, raw_.certificate, raw_.identity};
   if (*kind == crypto::swarm_kind::private_) {
     if (!crypto::swarm_id::parse(raw_.swarm_id))
       refuse(
-        raw_.swarm_id.empty() ? "node.swarm" : "node.swarm_id",
-        "node.swarm=private needs node.swarm_id, \"swarm-...\" as `corolla keys new-swarm` shows it");
+          raw_.swarm_id.empty() ? "node.swarm" : "node.swarm_id",
+          "node.swarm=private needs node.swarm_id, \"swarm-...\" as `corolla keys new-swarm` shows it");
     if (raw_.certificate.empty())
       refuse("node.swarm", "node.swarm=private needs node.certificate, a file with what `corolla keys invite` gave");
     if (raw_.identity.empty())
@@ -264,14 +261,13 @@ void node_config::complete_swarm() {
   for (const auto* key : {"node.swarm_id", "node.certificate"})
     if (!(key == std::string_view{"node.swarm_id"} ? raw_.swarm_id : raw_.certificate).empty())
       refuse(key, std::string{key} + " is for node.swarm=private alone, and node.swarm is " + raw_.swarm);
-  if (*kind == crypto::swarm_kind::open)
-    return;
+  if (*kind == crypto::swarm_kind::open) return;
   const auto beyond = [](const std::string& host) {
-    return host + " is reached from other machines, and node.swarm is local: set --node.swarm=private (with node.swarm_id and "
-                  "node.certificate) or --node.swarm=open";
+    return host +
+           " is reached from other machines, and node.swarm is local: set --node.swarm=private (with node.swarm_id and "
+           "node.certificate) or --node.swarm=open";
   };
-  if (!is_loopback(options_.host))
-    refuse("node.host", "node.host=" + beyond(options_.host));
+  if (!is_loopback(options_.host)) refuse("node.host", "node.host=" + beyond(options_.host));
   for (const auto& text : options_.announce)
     if (const auto where = crypto::address::parse_host_port(text); !is_loopback(where->host))
       refuse("node.announce", "node.announce=" + beyond(text));
@@ -281,7 +277,8 @@ void node_config::complete_limits() {
   const auto within = [&](const std::string& key, uint64_t value, uint64_t least, uint64_t most) {
     if (value < least || value > most)
       refuse(
-        key, key + " is from " + std::to_string(least) + " to " + std::to_string(most) + ", not " + std::to_string(value));
+          key,
+          key + " is from " + std::to_string(least) + " to " + std::to_string(most) + ", not " + std::to_string(value));
   };
   within("node.page_tokens", options_.page_tokens, 1, 4096);
   within("node.cache_tokens", options_.cache_tokens, options_.page_tokens, uint64_t{1} << 40);
@@ -297,24 +294,22 @@ void node_config::complete_limits() {
 
 std::string node_config::help() const {
   std::string text =
-    "Serves blocks of a model until SIGTERM or SIGINT.\n"
-    "Usage: corolla node [--config-file=FILE] [--node.OPTION=VALUE ...] [--dump-config]\n\n"
-    "Options, as they stand in a config file under [node]:\n";
+      "Serves blocks of a model until SIGTERM or SIGINT.\n"
+      "Usage: corolla node [--config-file=FILE] [--node.OPTION=VALUE ...] [--dump-config]\n\n"
+      "Options, as they stand in a config file under [node]:\n";
   for (const auto& option : custom_options_) {
-    if (option.category() != "node")
-      continue;
+    if (option.category() != "node") continue;
     auto name = "  --" + to_text(option.full_name()) + "=";
     name.resize(std::max<size_t>(name.size() + 1, 28), ' ');
     text += name + to_text(option.description());
-    if (const auto value = option.get())
-      text += " (" + to_config_text(*value) + ")";
+    if (const auto value = option.get()) text += " (" + to_config_text(*value) + ")";
     text += '\n';
   }
   text +=
-    "\nOther options:\n"
-    "  --config-file=FILE        options in a file; those of the command line win\n"
-    "  --dump-config             prints the configuration in force as a config file, and ends\n"
-    "CAF's own options, such as --scheduler.max-threads=N, are taken too.\n";
+      "\nOther options:\n"
+      "  --config-file=FILE        options in a file; those of the command line win\n"
+      "  --dump-config             prints the configuration in force as a config file, and ends\n"
+      "CAF's own options, such as --scheduler.max-threads=N, are taken too.\n";
   return text;
 }
 
@@ -322,15 +317,12 @@ std::string node_config::dump() const {
   std::string text = "[node]\n";
   for (const auto& option : custom_options_)
     if (option.category() == "node")
-      if (const auto value = option.get())
-        text += to_text(option.long_name()) + "=" + to_config_text(*value) + '\n';
+      if (const auto value = option.get()) text += to_text(option.long_name()) + "=" + to_config_text(*value) + '\n';
   for (const auto& [section, values] : caf::content(*this)) {
     const auto* keys = caf::get_if<caf::config_value::dictionary>(&values);
-    if (section == "node" || keys == nullptr)
-      continue;
+    if (section == "node" || keys == nullptr) continue;
     text += "\n[" + section + "]\n";
-    for (const auto& [key, value] : *keys)
-      text += key + "=" + to_config_text(value) + '\n';
+    for (const auto& [key, value] : *keys) text += key + "=" + to_config_text(value) + '\n';
   }
   return text;
 }

@@ -9,8 +9,7 @@ namespace corolla::runtime {
 uint32_t available_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0)
-    return 1;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return static_cast<uint32_t>(std::max(CPU_COUNT(&set), 1));
 }
 

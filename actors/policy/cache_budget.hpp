@@ -1,5 +1,5 @@
-// Who gets room in the cache, and who waits for it.  Strictly first come, first served: were small sessions let past, a large
-// one might wait for ever.
+// Who gets room in the cache, and who waits for it.  Strictly first come, first served: were small sessions let past, a
+// large one might wait for ever.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,8 @@
 
 namespace corolla::actors::policy {
 
-/// The line before a cache of `capacity` tokens.  The cache itself knows what is free and is asked each time: one truth.
+/// The line before a cache of `capacity` tokens.  The cache itself knows what is free and is asked each time: one
+/// truth.
 class cache_budget {
  public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -37,7 +38,8 @@ class cache_budget {
   /// Decides on a newcomer; `wait` is how long it would wait from `now` on.
   answer ask(request newcomer, uint64_t free, time_point now, time_point::duration wait);
 
-  /// Takes the first in line out if it fits.  To be called until it says nullopt, whenever room came free or the line moved.
+  /// Takes the first in line out if it fits.  To be called until it says nullopt, whenever room came free or the line
+  /// moved.
   std::optional<uint64_t> next(uint64_t free);
 
   /// Takes out everyone whose time is over.

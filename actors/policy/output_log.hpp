@@ -29,11 +29,13 @@ struct output_log_options {
 
 /// The log of one session over `Rows`, a handle to the output of one step, [B, T, C].
 ///
-/// Steps up to `done`, whose outputs the client has, are settled: they form a stack that covers positions [0, P) once, so what
-/// they truncated is gone.  Later steps are open: they are kept whole, since the state after `done` must stay readable.
+/// Steps up to `done`, whose outputs the client has, are settled: they form a stack that covers positions [0, P) once,
+/// so what they truncated is gone.  Later steps are open: they are kept whole, since the state after `done` must stay
+/// readable.
 ///
-/// Room runs short only when a step truncates and then appends more than is free (such a step goes alone, so nothing else is
-/// open).  What it truncates goes at once then: a restore ends where that step begins, and the step itself follows.
+/// Room runs short only when a step truncates and then appends more than is free (such a step goes alone, so nothing
+/// else is open).  What it truncates goes at once then: a restore ends where that step begins, and the step itself
+/// follows.
 template <class Rows>
 class output_log {
  public:
@@ -57,7 +59,8 @@ class output_log {
   /// `first_tokens(rows, n)` copies the first n tokens of rows, so that the rest can be freed.
   using cut = std::function<Rows(const Rows&, uint32_t)>;
 
-  output_log(output_log_options options, cut first_tokens) : options_(options), first_tokens_(std::move(first_tokens)) {}
+  output_log(output_log_options options, cut first_tokens)
+      : options_(options), first_tokens_(std::move(first_tokens)) {}
 
   /// Adds a step's output; false, and no change, if it is beyond the room.  Steps come in the order of their seq.
   [[nodiscard]] bool append(entry e) {
@@ -76,8 +79,8 @@ class output_log {
     done_ = std::max(done_, done);
   }
 
-  /// The rows of all positions after step `done`, from position 0 on, in the order that the batch has then; nullopt for a
-  /// `done` before one already told, or where settled rows are not kept.  Valid until the log changes.
+  /// The rows of all positions after step `done`, from position 0 on, in the order that the batch has then; nullopt for
+  /// a `done` before one already told, or where settled rows are not kept.  Valid until the log changes.
   std::optional<std::vector<piece>> restore(uint64_t done) const {
     if (done < done_ || !options_.keep_done) return std::nullopt;
     std::vector<piece> result;
@@ -117,7 +120,8 @@ class output_log {
     settled_.push_back(std::move(e));
   }
 
-  // Frees settled rows from `position` on.  Their orders go on to apply to what is below: they stay as an entry without rows.
+  // Frees settled rows from `position` on.  Their orders go on to apply to what is below: they stay as an entry without
+  // rows.
   void truncate(uint32_t position) {
     row_order order;
     while (!settled_.empty() && settled_.back().position + settled_.back().tokens > position) {

@@ -10,7 +10,9 @@ namespace {
 constexpr auto unreached = std::numeric_limits<double>::infinity();
 constexpr uint32_t nowhere = std::numeric_limits<uint32_t>::max();
 
-bool holds(const server& s, uint32_t block) { return s.span.begin <= block && block < s.span.end; }
+bool holds(const server& s, uint32_t block) {
+  return s.span.begin <= block && block < s.span.end;
+}
 
 std::vector<blocks> missing_blocks(const std::vector<server>& servers, blocks wanted) {
   // Where spans begin and end, so that the list is walked once whatever its length.
@@ -53,7 +55,8 @@ class search {
   void enter_first() {
     cost_.assign(servers_.size(), unreached);
     for (size_t i = 0; i < servers_.size(); ++i)
-      if (const auto& s = servers_[i]; holds(s, wanted_.begin)) cost_[i] = s.source_round_trip / 2 + entry_[i] + s.per_block;
+      if (const auto& s = servers_[i]; holds(s, wanted_.begin))
+        cost_[i] = s.source_round_trip / 2 + entry_[i] + s.per_block;
   }
 
   void advance(uint32_t block) {
@@ -104,8 +107,8 @@ class search {
   const std::vector<server>& servers_;
   blocks wanted_;
   const round_trip& between_;
-  std::vector<double> entry_;  // of a server: its queue, and the penalty if it seems full
-  std::vector<double> cost_;   // of having computed up to this block, the last one there
+  std::vector<double> entry_;                     // of a server: its queue, and the penalty if it seems full
+  std::vector<double> cost_;                      // of having computed up to this block, the last one there
   std::vector<std::vector<uint32_t>> came_from_;  // for each block but the first: who computed the one before
 };
 

@@ -18,10 +18,10 @@ struct blocks {
 /// What is known of a server.  Times are in seconds.
 struct server {
   blocks span;
-  double per_block = 0;         ///< computing one decode step
-  double queue = 0;             ///< waiting for its turn there
-  double source_round_trip = 0; ///< from whoever feeds the first hop: the client, where a whole route is planned
-  double sink_round_trip = 0;   ///< to whoever takes from the last hop
+  double per_block = 0;          ///< computing one decode step
+  double queue = 0;              ///< waiting for its turn there
+  double source_round_trip = 0;  ///< from whoever feeds the first hop: the client, where a whole route is planned
+  double sink_round_trip = 0;    ///< to whoever takes from the last hop
   uint64_t free_tokens = 0;
 };
 
@@ -47,8 +47,8 @@ struct plan {
   std::vector<blocks> missing;    ///< which no server holds, in maximal ranges
 };
 
-/// Exact: no chain costs less by `source -> S1 + sum (queue + blocks x per_block + S_i -> S_i+1) + S_n -> sink`, with one way
-/// taken as half a round trip.  A server may be entered and left anywhere in its span.
+/// Exact: no chain costs less by `source -> S1 + sum (queue + blocks x per_block + S_i -> S_i+1) + S_n -> sink`, with
+/// one way taken as half a round trip.  A server may be entered and left anywhere in its span.
 plan plan_route(const std::vector<server>& servers, const plan_request& request, const round_trip& between);
 
 }  // namespace corolla::actors::policy

@@ -32,7 +32,8 @@ enum class verdict : uint8_t {
   impossible_done,
 };
 
-/// The order of one session's steps.  Accepting and applying are apart because prompts arrive faster than they are computed.
+/// The order of one session's steps.  Accepting and applying are apart because prompts arrive faster than they are
+/// computed.
 class step_order {
  public:
   step_order(uint64_t epoch, uint32_t max_length) : epoch_(epoch), max_length_(max_length) {}

@@ -1,4 +1,5 @@
-// Which of the waiting steps run together: one pass over a span's weights serves a step of every session that fits into it.
+// Which of the waiting steps run together: one pass over a span's weights serves a step of every session that fits into
+// it.
 #pragma once
 
 #include <algorithm>
@@ -25,9 +26,9 @@ struct waiting_step {
   uint32_t rows = 0;
 };
 
-/// Sessions wait in one of two lines, by the size of their oldest step, and have one step served at a time.  The lines lead
-/// a pass in turn, so neither starves the other: a session with k others before it in its line waits for at most 2k + 1
-/// passes before its own.  What still fits joins the leader, small steps first, since they add next to nothing.
+/// Sessions wait in one of two lines, by the size of their oldest step, and have one step served at a time.  The lines
+/// lead a pass in turn, so neither starves the other: a session with k others before it in its line waits for at most
+/// 2k + 1 passes before its own.  What still fits joins the leader, small steps first, since they add next to nothing.
 template <class Payload>
 class step_queue {
  public:

@@ -30,12 +30,13 @@ nlohmann::ordered_json to_json(const bench_row& row) {
   const auto number_or_null = [](const std::optional<double>& value) {
     return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
   };
-  return {{"row", row.row},
-          {"value", row.value},
-          {"unit", row.unit},
-          {"limit", number_or_null(row.limit)},
-          {"ratio", number_or_null(row.ratio)},
-          {"samples", row.samples}};
+  return {
+      {"row", row.row},
+      {"value", row.value},
+      {"unit", row.unit},
+      {"limit", number_or_null(row.limit)},
+      {"ratio", number_or_null(row.ratio)},
+      {"samples", row.samples}};
 }
 
 void print(const bench_row& row) {
@@ -55,8 +56,8 @@ int bench(const arguments& args) {
   app.add_option("NAME", name, "what to measure")->required();
   app.add_option("--model", settings.model, "model to measure with, where one is needed");
   app.add_option("--threads", settings.threads, "threads that each process computes with")
-    ->capture_default_str()
-    ->check(CLI::Range(1, 1024));
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
   app.add_flag("--json", json, "prints an object a row");
   if (!parse(app, args)) return exit_done;
   for (const auto& row : find(name).run(settings))

@@ -4,14 +4,14 @@ namespace corolla::runtime::commands {
 
 std::span<const command> all() {
   static constexpr command list[] = {
-    {"node", "serves blocks of a model to a swarm", node},
-    {"generate", "continues a text, through a swarm or in this process", generate},
-    {"eval", "writes logits and hidden states, and tells the perplexity", eval},
-    {"inspect", "tells what a model file holds", inspect},
-    {"tokenize", "turns text into ids, or ids into text", tokenize},
-    {"keys", "makes and shows the keys and certificates of private swarms", keys},
-    {"make-model", "writes a random model in a real shape, for measurements", make_model},
-    {"bench", "measures links, decoding, prompts and batches", bench},
+      {"node", "serves blocks of a model to a swarm", node, /*computes=*/true},
+      {"generate", "continues a text, through a swarm or in this process", generate, /*computes=*/true},
+      {"eval", "writes logits and hidden states, and tells the perplexity", eval, /*computes=*/true},
+      {"inspect", "tells what a model file holds", inspect},
+      {"tokenize", "turns text into ids, or ids into text", tokenize},
+      {"keys", "makes and shows the keys and certificates of private swarms", keys},
+      {"make-model", "writes a random model in a real shape, for measurements", make_model},
+      {"bench", "measures links, decoding, prompts and batches", bench, /*computes=*/true},
   };
   return list;
 }

@@ -1,5 +1,5 @@
-// The commands of `corolla`, one file each beside this one.  Each takes the arguments behind its name and gives the exit
-// status; what it throws becomes a sentence on standard error (main.cpp).
+// The commands of `corolla`, one file each beside this one.  Each takes the arguments behind its name and gives the
+// exit status; what it throws becomes a sentence on standard error (main.cpp).
 #pragma once
 
 #include <span>
@@ -24,6 +24,8 @@ struct command {
   std::string_view name;
   std::string_view summary;
   int (*run)(const arguments&);
+  /// It runs models, on libtorch's threads.
+  bool computes = false;
 };
 
 /// In the order in which `corolla help` lists them.

@@ -17,7 +17,8 @@ model::tensor read_ids(const std::string& path) {
   auto ids = file.load("input_ids");
   if (ids.type() != model::dtype::int64 || ids.rank() != 2 || ids.numel() == 0)
     throw std::runtime_error(
-      path + ": input_ids is int64 [B, S], not " + std::string{to_string(ids.type())} + " " + model::to_string(ids.dims()));
+        path + ": input_ids is int64 [B, S], not " + std::string{to_string(ids.type())} + " " +
+        model::to_string(ids.dims()));
   return ids;
 }
 
@@ -36,9 +37,10 @@ void write(const std::string& path, const evaluated& result, bool hidden) {
 
 int eval(const arguments& args) {
   CLI::App app{
-    "Runs texts through a model: writes what comes out, and prints the mean cross-entropy in nats and the perplexity as "
-    "JSON.",
-    "eval"};
+      "Runs texts through a model: writes what comes out, and prints the mean cross-entropy in nats and the perplexity "
+      "as "
+      "JSON.",
+      "eval"};
   client_flags flags;
   std::string in, out;
   bool hidden = false;
@@ -52,9 +54,10 @@ int eval(const arguments& args) {
   const auto result = client::make(options)->evaluate(ids, hidden);
   write(out, result, hidden);
   const auto text = score(result.logits, ids);
-  std::cout << nlohmann::ordered_json{
-                 {"cross_entropy", text.cross_entropy}, {"perplexity", text.perplexity()}, {"tokens", text.tokens}}
-            << '\n';
+  std::cout
+      << nlohmann::
+             ordered_json{{"cross_entropy", text.cross_entropy}, {"perplexity", text.perplexity()}, {"tokens", text.tokens}}
+      << '\n';
   return exit_done;
 }
 

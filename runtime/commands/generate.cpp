@@ -3,8 +3,8 @@
 #include <iterator>
 #include <optional>
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "runtime/commands/client_flags.hpp"
 #include "runtime/commands/parse.hpp"
@@ -38,18 +38,18 @@ void generate_flags::add_to(CLI::App& app) {
   app.add_option("--prompt", prompt, "text to continue; without it and --ids: standard input");
   app.add_option("--ids", ids, "ids to continue, \"1,2,3\"");
   app.add_option("--max-new-tokens", request.max_new_tokens, "most tokens to add")
-    ->required()
-    ->check(CLI::Range(1, 1 << 20));
+      ->required()
+      ->check(CLI::Range(1, 1 << 20));
   app.add_option("--temperature", sampling.temperature, "0: the likeliest token each time")->capture_default_str();
   app.add_option("--top-k", sampling.top_k, "chooses among so many of the likeliest; 0: all")->capture_default_str();
   app.add_option("--top-p", sampling.top_p, "chooses among the likeliest that have so much of the probability")
-    ->capture_default_str();
+      ->capture_default_str();
   app.add_option("--repetition-penalty", sampling.repetition_penalty, "above 1: tokens that were there are less likely")
-    ->capture_default_str();
+      ->capture_default_str();
   app.add_option("--seed", sampling.seed, "the same seed gives the same choices")->capture_default_str();
   app.add_option("--stop", request.stop, "text that ends it and is not shown; may be given again")
-    ->expected(1)
-    ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--stop-ids", stop_ids, "ids that end it, \"1,2,3\"");
   app.add_flag("--ignore-eos", request.ignore_eos, "goes on after the model's end of text");
   app.add_flag("--json", json, "prints one object at the end: ids, text, times and route");
@@ -85,11 +85,11 @@ nlohmann::ordered_json to_json(const generated& result) {
   for (const auto& hop : result.route)
     route.push_back({{"peer", hop.peer}, {"blocks", {hop.begin, hop.end}}, {"ms", hop.ms}});
   return {
-    {"ids", result.ids},
-    {"text", result.text},
-    {"time_to_first_token_s", result.time_to_first_token_s},
-    {"tokens_per_s", result.tokens_per_s},
-    {"route", std::move(route)}};
+      {"ids", result.ids},
+      {"text", result.text},
+      {"time_to_first_token_s", result.time_to_first_token_s},
+      {"tokens_per_s", result.tokens_per_s},
+      {"route", std::move(route)}};
 }
 
 void print(const nlohmann::ordered_json& object) {
@@ -137,9 +137,10 @@ std::vector<int64_t> encode(const std::string& prompt, const model::tokenizer* t
 
 int generate(const arguments& args) {
   CLI::App app{
-    "Continues a text.  The new text goes to standard output as it comes.  Ctrl-C closes the session on the servers; the exit "
-    "status is then 1.",
-    "generate"};
+      "Continues a text.  The new text goes to standard output as it comes.  Ctrl-C closes the session on the servers; "
+      "the exit "
+      "status is then 1.",
+      "generate"};
   generate_flags flags;
   flags.add_to(app);
   if (!parse(app, join_text(args, {"--prompt", "--stop"}))) return exit_done;

@@ -17,7 +17,9 @@ std::string megabytes(const ordered_json& bytes) {
   return out.str();
 }
 
-std::string short_digest(const ordered_json& part) { return part["digest"].get<std::string>().substr(0, 12); }
+std::string short_digest(const ordered_json& part) {
+  return part["digest"].get<std::string>().substr(0, 12);
+}
 
 void row(const std::string& name, const std::string& value) {
   std::cout << std::left << std::setw(14) << name << value << '\n';
@@ -25,7 +27,7 @@ void row(const std::string& name, const std::string& value) {
 
 void print_part(const std::string& name, const ordered_json& part) {
   std::cout << std::left << std::setw(14) << name << std::right << std::setw(12) << megabytes(part["bytes"])
-            << std::setw(8) << part["tensors"] << " tensors  " << short_digest(part) << '\n';
+            << std::setw(8) << part["tensors"].dump() << " tensors  " << short_digest(part) << '\n';
 }
 
 void print(const ordered_json& summary) {
@@ -55,7 +57,8 @@ void print(const ordered_json& summary) {
 }  // namespace
 
 int inspect(const arguments& args) {
-  CLI::App app{"Tells what a model file holds: family, configuration, blocks, sizes in bytes, digests, tokenizer.", "inspect"};
+  CLI::App app{
+      "Tells what a model file holds: family, configuration, blocks, sizes in bytes, digests, tokenizer.", "inspect"};
   std::string path;
   bool json = false;
   app.add_option("MODEL", path, "Hugging Face folder or GGUF file")->required();

@@ -14,7 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::chrono::sys_seconds now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+std::chrono::sys_seconds now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 std::string to_text(std::chrono::sys_seconds time) {
   const std::time_t seconds = time.time_since_epoch().count();
@@ -25,7 +27,9 @@ std::string to_text(std::chrono::sys_seconds time) {
   return text;
 }
 
-crypto::swarm_id swarm_of(const crypto::identity& key) { return crypto::swarm_id::of(key.public_key()); }
+crypto::swarm_id swarm_of(const crypto::identity& key) {
+  return crypto::swarm_id::of(key.public_key());
+}
 
 void new_swarm(const fs::path& file) {
   if (fs::exists(file)) throw std::runtime_error(file.string() + " exists: a swarm's key is never written over");
@@ -40,14 +44,17 @@ struct invitation {
 void invite(const invitation& wanted) {
   const auto peer = crypto::peer_id::parse(wanted.peer);
   if (!peer)
-    throw usage_error("\"" + wanted.peer + "\" is no peer id: 52 characters, as `corolla keys show IDENTITY` tells them");
+    throw usage_error(
+        "\"" + wanted.peer + "\" is no peer id: 52 characters, as `corolla keys show IDENTITY` tells them");
   const auto role = crypto::parse_role(wanted.role);
   if (!role) {
     const std::vector<std::string> roles{"server", "client", "admin"};
-    throw usage_error("there is no role " + wanted.role + "; the nearest is " + std::string{nearest(wanted.role, roles)});
+    throw usage_error(
+        "there is no role " + wanted.role + "; the nearest is " + std::string{nearest(wanted.role, roles)});
   }
   const auto life = crypto::parse_duration(wanted.expires);
-  if (!life) throw usage_error("--expires wants a number with s, min, h, d or w, such as 30d, not \"" + wanted.expires + "\"");
+  if (!life)
+    throw usage_error("--expires wants a number with s, min, h, d or w, such as 30d, not \"" + wanted.expires + "\"");
   const auto swarm = crypto::identity::load(wanted.key);
   std::cout << crypto::to_text(crypto::issue(swarm, *peer, *role, now() + *life)) << '\n';
 }
@@ -88,11 +95,12 @@ int keys(const arguments& args) {
   auto* made = app.add_subcommand("new-swarm", "makes a swarm's key, and prints the swarm's id");
   made->add_option("FILE", swarm_file, "file for the key, which whoever has it can invite with")->required();
   auto* invited = app.add_subcommand("invite", "prints a certificate that lets a peer join");
-  invited->add_option("PEERID", wanted.peer, "the peer's id, as its ready line or `corolla keys show` tells it")->required();
+  invited->add_option("PEERID", wanted.peer, "the peer's id, as its ready line or `corolla keys show` tells it")
+      ->required();
   invited->add_option("--key", wanted.key, "file of the swarm's key")->required();
   invited->add_option("--role", wanted.role, "server, client or admin")->capture_default_str();
   invited->add_option("--expires", wanted.expires, "how long it is good for: a number with s, min, h, d or w")
-    ->capture_default_str();
+      ->capture_default_str();
   auto* showing = app.add_subcommand("show", "tells the peer id of an identity, or what a certificate says");
   showing->add_option("FILE", shown, "an identity, a swarm's key or a certificate")->required();
   showing->add_flag("--make", make, "makes the identity if it is missing");

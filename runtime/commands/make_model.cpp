@@ -26,7 +26,8 @@ std::string joined(const std::vector<std::string>& words) {
 int make_model(const arguments& args) {
   const auto shapes = shape_names();
   CLI::App app{
-    "Writes a model with random weights in the shape of a real one, with a tokenizer, for measurements and tests.", "make-model"};
+      "Writes a model with random weights in the shape of a real one, with a tokenizer, for measurements and tests.",
+      "make-model"};
   std::string shape, folder;
   bool small = false;
   uint64_t seed = 0;

@@ -62,12 +62,12 @@ ordered_json summarise(const model::checkpoint& source, const model::model_diges
   all.add(ends);
   for (const auto& block : blocks) all.add(block);
   ordered_json result{
-    {"name", source.name()},
-    {"path", source.path().string()},
-    {"family", source.config().value("model_type", "")},
-    {"id", source.name() + "@" + model::to_hex(digests.model, 6)},
-    {"num_blocks", blocks.size()},
-    {"dtypes", dtypes}};
+      {"name", source.name()},
+      {"path", source.path().string()},
+      {"family", source.config().value("model_type", "")},
+      {"id", source.name() + "@" + model::to_hex(digests.model, 6)},
+      {"num_blocks", blocks.size()},
+      {"dtypes", dtypes}};
   result["model"] = to_json(all, digests.model);
   result["ends"] = to_json(ends, digests.ends);
   result["blocks"] = ordered_json::array();

@@ -18,8 +18,7 @@ const CLI::App& innermost(const CLI::App& app) {
 
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
-  while (!text.empty() && text.back() == ' ')
-    text.pop_back();
+  while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }
 
@@ -29,17 +28,15 @@ std::string one_line(std::string text) {
   std::vector<std::string> known;
   if (extra.starts_with("-")) {
     for (const auto* option : reached.get_options())
-      for (const auto& name : option->get_lnames())
-        known.push_back("--" + name);
+      for (const auto& name : option->get_lnames()) known.push_back("--" + name);
     const auto name = extra.substr(0, extra.find('='));
     throw usage_error(
-      reached.get_name() + " has no option " + name + "; the nearest is " + std::string{nearest(name, known)});
+        reached.get_name() + " has no option " + name + "; the nearest is " + std::string{nearest(name, known)});
   }
-  for (const auto* subcommand : reached.get_subcommands({}))
-    known.push_back(subcommand->get_name());
+  for (const auto* subcommand : reached.get_subcommands({})) known.push_back(subcommand->get_name());
   if (!known.empty())
     throw usage_error(
-      reached.get_name() + " has no command " + extra + "; the nearest is " + std::string{nearest(extra, known)});
+        reached.get_name() + " has no command " + extra + "; the nearest is " + std::string{nearest(extra, known)});
   throw usage_error(reached.get_name() + " does not know what to do with \"" + extra + "\"; see its --help");
 }
 
@@ -57,8 +54,7 @@ bool parse(CLI::App& app, const arguments& args) {
     refuse_extra(app);
   } catch (const CLI::ParseError& error) {
     // An option that is missing may be there under a wrong name: then that is what to tell.
-    if (!app.remaining(/*recurse=*/true).empty())
-      refuse_extra(app);
+    if (!app.remaining(/*recurse=*/true).empty()) refuse_extra(app);
     throw usage_error(innermost(app).get_name() + ": " + one_line(error.what()));
   }
 }

@@ -3,6 +3,10 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <numeric>
+#include <set>
+#include <thread>
+
+#include <caf/scoped_actor.hpp>
 
 #include "tests/support/fake_span.hpp"
 #include "tests/support/virtual_time.hpp"
@@ -47,18 +51,21 @@ struct fixture {
     block_options options;
     options.detached = false;
     options.max_waiting = 3;
-    return spawn_block(time.system(), std::make_unique<fake_span>(all_blocks, hidden_size, /*cache_tokens=*/100, span), stop, options);
+    return spawn_block(
+        time.system(), std::make_unique<fake_span>(all_blocks, hidden_size, /*cache_tokens=*/100, span), stop, options);
   }
 
   answer_ptr<uint64_t> reserve(
-    user& who, uint32_t max_length, std::chrono::milliseconds timeout = 0ms, uint32_t batch = 1,
-    model::block_range part = all_blocks) {
+      user& who, uint32_t max_length, std::chrono::milliseconds timeout = 0ms, uint32_t batch = 1,
+      model::block_range part = all_blocks) {
     return who.ask<uint64_t>(block, reserve_atom::value, reserve_request{part, batch, max_length, timeout});
   }
   static block_step step(uint64_t cache, uint32_t position, model::tensor hidden) {
     return {cache, position, {}, std::move(hidden), model::dtype::float32};
   }
-  answer_ptr<block_output> run(user& who, block_step s) { return who.ask<block_output>(block, step_atom::value, std::move(s)); }
+  answer_ptr<block_output> run(user& who, block_step s) {
+    return who.ask<block_output>(block, step_atom::value, std::move(s));
+  }
   answer_ptr<block_output> start(user& who, block_step s) {
     return who.start<block_output>(block, step_atom::value, std::move(s));
   }
@@ -284,4 +291,31 @@ BOOST_FIXTURE_TEST_CASE(a_block_that_ends_answers_everybody, fixture) {
   BOOST_TEST(!queued->pending());
   BOOST_TEST(!room->pending());
   BOOST_TEST(room->failed_with(errc::stopping), room->text());
+}
+
+BOOST_AUTO_TEST_CASE(a_detached_block_computes_on_a_thread_of_its_own) {
+  auto span = std::make_shared<fake_span::controls>();
+  auto stop = std::make_shared<std::atomic<bool>>(false);
+  std::set<std::thread::id> threads;
+  span->between_blocks = [&] { threads.insert(std::this_thread::get_id()); };
+  {
+    caf::actor_system_config config;
+    caf::actor_system system{config};
+    auto block = spawn_block(system, std::make_unique<fake_span>(all_blocks, hidden_size, 100, span), stop);
+    caf::scoped_actor self{system};
+    auto unexpected = [](const caf::error& reason) { BOOST_FAIL(describe(reason)); };
+    for (int session = 0; session < 4; ++session) {
+      uint64_t cache = 0;
+      self->request(block, 60s, reserve_atom::value, reserve_request{all_blocks, 1, 8, 0ms})
+          .receive([&](uint64_t id) { cache = id; }, unexpected);
+      for (uint32_t position = 0; position < 8; ++position)
+        self->request(block, 60s, step_atom::value, block_step{cache, position, {}, rows(1, 1), model::dtype::float32})
+            .receive([](const block_output& output) { BOOST_TEST(output.rows == 1u); }, unexpected);
+    }
+    self->send_exit(block, caf::exit_reason::user_shutdown);
+    self->wait_for(block);
+  }
+  BOOST_TEST(span->destroyed);
+  BOOST_REQUIRE_EQUAL(threads.size(), 1u);
+  BOOST_TEST((*threads.begin() != std::this_thread::get_id()));
 }

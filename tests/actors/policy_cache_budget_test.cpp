@@ -12,7 +12,9 @@ namespace {
 
 const cache_budget::time_point start{1h};
 
-bool is(answer actual, answer wanted) { return actual == wanted; }
+bool is(answer actual, answer wanted) {
+  return actual == wanted;
+}
 
 }  // namespace
 
@@ -109,10 +111,17 @@ BOOST_AUTO_TEST_CASE(everyone_is_served_in_order_or_told_in_time_and_nothing_is_
         BOOST_REQUIRE(ticket > last_granted);
         last_granted = ticket;
         break;
-      case answer::waits: waiting[ticket] = {tokens, now + wait}; break;
-      case answer::never_fits: BOOST_REQUIRE(tokens > capacity); break;
-      case answer::no_room: BOOST_REQUIRE(wait == 0s); break;
-      case answer::too_many_waiting: BOOST_FAIL("the line is long enough here");
+      case answer::waits:
+        waiting[ticket] = {tokens, now + wait};
+        break;
+      case answer::never_fits:
+        BOOST_REQUIRE(tokens > capacity);
+        break;
+      case answer::no_room:
+        BOOST_REQUIRE(wait == 0s);
+        break;
+      case answer::too_many_waiting:
+        BOOST_FAIL("the line is long enough here");
     }
     BOOST_REQUIRE_EQUAL(line.waiting(), waiting.size());
   }

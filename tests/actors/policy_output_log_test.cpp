@@ -196,7 +196,8 @@ BOOST_AUTO_TEST_CASE(the_log_restores_what_the_cache_held_after_any_step_not_yet
       alone_under_way = alone;
       seq = s.seq;
       BOOST_REQUIRE(log.append(
-        {s.seq, s.position, tokens, s.order, std::make_shared<grid>(s.values), uint64_t{tokens} * batch * bytes_per_row}));
+          {s.seq, s.position, tokens, s.order, std::make_shared<grid>(s.values),
+           uint64_t{tokens} * batch * bytes_per_row}));
       after.push_back(after_step(after.back(), s));
       steps.push_back(s);
 

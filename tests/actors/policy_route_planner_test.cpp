@@ -43,7 +43,8 @@ struct brute_force {
   }
 };
 
-double price(const plan& p, const std::vector<server>& servers, const plan_request& request, const round_trip& between) {
+double price(
+    const plan& p, const std::vector<server>& servers, const plan_request& request, const round_trip& between) {
   double cost = 0;
   for (size_t i = 0; i < p.hops.size(); ++i) {
     const auto& s = servers[p.hops[i].server];
@@ -64,7 +65,8 @@ struct random_swarm {
     for (size_t i = 0; i < count; ++i) {
       auto length = std::uniform_int_distribution<uint32_t>(1, longest)(random);
       auto begin = std::uniform_int_distribution<uint32_t>(0, num_blocks - length)(random);
-      servers.push_back({{begin, begin + length}, speed(random), queue(random), way(random), way(random), random() % 4 * 100});
+      servers.push_back(
+          {{begin, begin + length}, speed(random), queue(random), way(random), way(random), random() % 4 * 100});
     }
     for (size_t i = 0; i < count * count; ++i) ways.push_back(way(random));
     between = [this, count](size_t from, size_t to) { return ways[from * count + to]; };

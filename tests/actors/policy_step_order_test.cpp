@@ -21,7 +21,9 @@ struct sender {
   }
 };
 
-bool is(verdict actual, verdict wanted) { return actual == wanted; }
+bool is(verdict actual, verdict wanted) {
+  return actual == wanted;
+}
 
 }  // namespace
 

@@ -108,9 +108,9 @@ BOOST_FIXTURE_TEST_CASE(what_a_lost_session_left_is_handed_back, fixture) {
 
 BOOST_FIXTURE_TEST_CASE(every_wait_is_bounded_whatever_arrives, fixture) {
   std::mt19937 random(3);
-  std::map<uint64_t, int> served;           // next number of each session
-  std::map<uint64_t, uint64_t> waited;      // passes since its oldest step became the oldest
-  std::map<uint64_t, uint64_t> ahead;       // sessions that waited when it did
+  std::map<uint64_t, int> served;       // next number of each session
+  std::map<uint64_t, uint64_t> waited;  // passes since its oldest step became the oldest
+  std::map<uint64_t, uint64_t> ahead;   // sessions that waited when it did
   constexpr uint64_t sessions = 12;
   uint64_t passes = 0, longest = 0;
   auto backlog = [&](uint64_t s) { return pushed[s] - served[s]; };

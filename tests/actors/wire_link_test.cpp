@@ -4,6 +4,7 @@
 #include <caf/io/middleman.hpp>
 
 #include "tests/support/link_ends.hpp"
+#include "tests/support/manual_peer.hpp"
 
 namespace corolla::tests {
 namespace {
@@ -50,12 +51,12 @@ struct two_ends {
         },
         caf::after(patience) >> [] { BOOST_FAIL("no link came up"); });
   }
-  caf::error next_end() {
-    caf::error reason;
+  caf::down_msg next_down() {
+    caf::down_msg result;
     self->receive(
-      [&](caf::down_msg& down) { reason = std::move(down.reason); },
+      [&](caf::down_msg& down) { result = std::move(down); },
       caf::after(patience) >> [] { BOOST_FAIL("no link ended"); });
-    return reason;
+    return result;
   }
   incoming next_message() {
     incoming result;
@@ -73,13 +74,6 @@ struct two_ends {
     BOOST_TEST((next_message().type == frame_type::attach));
   }
 };
-
-model::tensor pattern(size_t size, unsigned seed) {
-  std::vector<std::byte> bytes(size);
-  for (size_t i = 0; i < size; ++i)
-    bytes[i] = static_cast<std::byte>((i * 2654435761u + seed) >> 7);
-  return {model::dtype::uint8, {static_cast<int64_t>(size)}, std::move(bytes)};
-}
 
 outgoing step_with(model::tensor payload, uint64_t stream, priority cls = priority::step) {
   outgoing message;
@@ -99,7 +93,7 @@ BOOST_AUTO_TEST_CASE(messages_of_every_size_arrive_as_they_were_sent) {
   connect();
   open_stream(from_dialler, 1);
   for (size_t size : {size_t{0}, size_t{1}, size_t{8192}, size_t{65536}, size_t{262144}, size_t{262145}, size_t{8} << 20}) {
-    auto sent = pattern(size, static_cast<unsigned>(size));
+    auto sent = pattern(size, static_cast<uint32_t>(size));
     auto answer = self->request(from_dialler, patience, frame_atom::value, step_with(sent, 1));
     auto got = next_message();
     BOOST_TEST((got.type == frame_type::step));
@@ -112,6 +106,117 @@ BOOST_AUTO_TEST_CASE(messages_of_every_size_arrive_as_they_were_sent) {
     }
     answer.receive([](taken) {}, [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
   }
+}
+
+BOOST_AUTO_TEST_CASE(both_ends_send_large_messages_at_the_same_time) {
+  constexpr size_t size = size_t{8} << 20;
+  constexpr int messages = 6;
+  connect();
+  open_stream(from_dialler, 1);
+  open_stream(from_server, 2);
+  for (int i = 0; i < messages; ++i) {
+    self->send(from_dialler, frame_atom::value, step_with(pattern(size, 1), 1, priority::bulk));
+    self->send(from_server, frame_atom::value, step_with(pattern(size, 2), 2, priority::bulk));
+  }
+  for (int i = 0; i < 2 * messages; ++i) {
+    auto got = next_message();
+    BOOST_REQUIRE(got.payload);
+    auto sent = pattern(size, static_cast<uint32_t>(got.stream));
+    BOOST_TEST(std::equal(got.payload->begin(), got.payload->end(), sent.bytes().begin()));
+    self->send(got.stream == 1 ? from_server : from_dialler, consumed_atom::value, got.stream, static_cast<uint32_t>(size));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(whoever_proves_another_id_than_the_one_dialled_is_refused) {
+  auto [near, far] = connected_sockets();
+  auto stranger = crypto::identity::generate().peer();
+  auto dialled = spawn(near, dialler, /*dialled=*/true, stranger);
+  auto accepted = spawn(far, server, /*dialled=*/false);
+  for (int i = 0; i < 2; ++i) {
+    caf::down_msg down = next_down();
+    if (down.source != dialled.address())
+      continue;
+    BOOST_TEST((code_of(down.reason) == errc::wrong_peer));
+    BOOST_TEST(describe(down.reason).find(stranger.to_string()) != std::string::npos);
+    BOOST_TEST(describe(down.reason).find(server.identity.peer().to_string()) != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(versions_that_do_not_meet_end_both_links_with_the_same_sentence) {
+  server.config.min_version = server.config.max_version = 7;
+  auto [near, far] = connected_sockets();
+  spawn(near, dialler, /*dialled=*/true);
+  spawn(far, server, /*dialled=*/false);
+  for (int i = 0; i < 2; ++i) {
+    auto reason = next_down().reason;
+    BOOST_TEST((code_of(reason) == errc::version_mismatch));
+    BOOST_TEST(describe(reason).find("version 7") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_a_member_learns_it) {
+  server.config.judge = [](auto, auto&) { return refusal{errc::not_a_member, "this swarm is private"}; };
+  auto [near, far] = connected_sockets();
+  spawn(near, dialler, /*dialled=*/true);
+  spawn(far, server, /*dialled=*/false);
+  for (int i = 0; i < 2; ++i) {
+    auto reason = next_down().reason;
+    BOOST_TEST((code_of(reason) == errc::not_a_member));
+    BOOST_TEST(describe(reason) == "not_a_member: this swarm is private");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_never_ends_is_ended) {
+  server.config.unproved_time = std::chrono::milliseconds{50};
+  auto [near, far] = connected_sockets();
+  descriptor silent{near};
+  spawn(far, server, /*dialled=*/false);
+  BOOST_TEST((code_of(next_down().reason) == errc::unreachable));
+  BOOST_TEST(wait_for_end(silent.get()));
+}
+
+BOOST_AUTO_TEST_CASE(goodbye_carries_its_reason_to_the_other_end) {
+  connect();
+  self->send(from_dialler, close_atom::value, errc::duplicate_link, std::string{"another link is up"});
+  for (int i = 0; i < 2; ++i)
+    BOOST_TEST(describe(next_down().reason) == "duplicate_link: another link is up");
+}
+
+BOOST_AUTO_TEST_CASE(a_ping_comes_back) {
+  connect();
+  self->request(from_dialler, patience, ping_atom::value)
+    .receive(
+      [](std::chrono::microseconds time) { BOOST_TEST(time.count() > 0); },
+      [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+}
+
+BOOST_AUTO_TEST_CASE(behind_a_peer_that_stops_to_read_the_queue_stays_below_its_ceiling_and_the_end_takes_no_second) {
+  constexpr size_t ceiling = size_t{4} << 20;
+  dialler.config.outbound_ceiling = ceiling;
+  auto [near, far] = connected_sockets();
+  manual_peer peer{far, server, /*dialled=*/false};
+  auto sut = spawn(near, dialler, /*dialled=*/true);
+  BOOST_REQUIRE(peer.greet());
+  self->receive([](link_up&) {}, caf::after(patience) >> [] { BOOST_FAIL("no link came up"); });
+  outgoing first;
+  first.type = frame_type::attach;
+  first.stream = 1;
+  self->send(sut, frame_atom::value, first);
+  // From here on the peer reads nothing.
+  int refused = 0;
+  for (int i = 0; i < 40; ++i)
+    self->send(sut, frame_atom::value, step_with(pattern(size_t{1} << 20), 1, priority::bulk));
+  self->request(sut, patience, frame_atom::value, step_with(pattern(size_t{1} << 20), 1, priority::bulk))
+    .receive([](taken) {}, [&](caf::error& reason) { refused += code_of(reason) == errc::overloaded ? 1 : 0; });
+  BOOST_TEST(refused == 1);
+  self->request(sut, patience, status_atom::value)
+    .receive(
+      [](link_status& status) { BOOST_TEST(status.counters.queued_bytes <= ceiling + 2 * limits::piece_bytes); },
+      [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+  auto begin = std::chrono::steady_clock::now();
+  self->send(sut, close_atom::value, errc::stopping, std::string{"the node ends"});
+  BOOST_TEST((code_of(next_down().reason) == errc::stopping));
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds{1}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -22,36 +22,45 @@ naive_rows matrix(const model::checkpoint& c, const std::string& name) {
 
 naive_row vector(const model::checkpoint& c, const std::string& name) { return matrix(c, name).at(0); }
 
-/// The linear layer `name`, with its bias if there is one.
-naive_row linear(const model::checkpoint& c, const std::string& name, const naive_row& x) {
+/// Each row through the linear layer `name`, with its bias if there is one.
+naive_rows linear(const model::checkpoint& c, const std::string& name, const naive_rows& rows) {
   const auto weight = matrix(c, name + ".weight");
-  auto y = c.has(name + ".bias") ? vector(c, name + ".bias") : naive_row(weight.size());
-  for (size_t o = 0; o < weight.size(); ++o)
-    for (size_t i = 0; i < x.size(); ++i) y[o] += weight[o][i] * x[i];
-  return y;
+  const auto bias = c.has(name + ".bias") ? vector(c, name + ".bias") : naive_row(weight.size());
+  naive_rows result;
+  for (const auto& x : rows) {
+    auto y = bias;
+    for (size_t o = 0; o < weight.size(); ++o)
+      for (size_t i = 0; i < x.size(); ++i) y[o] += weight[o][i] * x[i];
+    result.push_back(y);
+  }
+  return result;
 }
 
-naive_row rms_norm(const model::checkpoint& c, const std::string& name, double eps, const naive_row& x) {
+naive_rows rms_norm(const model::checkpoint& c, const std::string& name, double eps, naive_rows rows) {
   const auto weight = vector(c, name + ".weight");
-  double squares = 0;
-  for (const auto v : x) squares += v * v;
-  naive_row y;
-  for (size_t i = 0; i < x.size(); ++i) y.push_back(weight[i] * x[i] / std::sqrt(squares / double(x.size()) + eps));
-  return y;
+  for (auto& x : rows) {
+    double squares = 0;
+    for (const auto v : x) squares += v * v;
+    const auto root = std::sqrt(squares / double(x.size()) + eps);
+    for (size_t i = 0; i < x.size(); ++i) x[i] *= weight[i] / root;
+  }
+  return rows;
 }
 
-naive_row layer_norm(const model::checkpoint& c, const std::string& name, double eps, const naive_row& x) {
+naive_rows layer_norm(const model::checkpoint& c, const std::string& name, double eps, naive_rows rows) {
   const auto weight = vector(c, name + ".weight"), bias = vector(c, name + ".bias");
-  double mean = 0, variance = 0;
-  for (const auto v : x) mean += v / double(x.size());
-  for (const auto v : x) variance += (v - mean) * (v - mean) / double(x.size());
-  naive_row y;
-  for (size_t i = 0; i < x.size(); ++i) y.push_back((x[i] - mean) / std::sqrt(variance + eps) * weight[i] + bias[i]);
-  return y;
+  for (auto& x : rows) {
+    double mean = 0, variance = 0;
+    for (const auto v : x) mean += v / double(x.size());
+    for (const auto v : x) variance += (v - mean) * (v - mean) / double(x.size());
+    for (size_t i = 0; i < x.size(); ++i) x[i] = (x[i] - mean) / std::sqrt(variance + eps) * weight[i] + bias[i];
+  }
+  return rows;
 }
 
-naive_row sum(naive_row a, const naive_row& b) {
-  for (size_t i = 0; i < a.size(); ++i) a[i] += b[i];
+naive_rows sum(naive_rows a, const naive_rows& b) {
+  for (size_t t = 0; t < a.size(); ++t)
+    for (size_t i = 0; i < a[t].size(); ++i) a[t][i] += b[t][i];
   return a;
 }
 
@@ -59,21 +68,36 @@ naive_row piece(const naive_row& x, size_t begin, size_t size) {
   return {x.begin() + static_cast<ptrdiff_t>(begin), x.begin() + static_cast<ptrdiff_t>(begin + size)};
 }
 
-/// softmax over j <= i of (q · k[j] / sqrt(D) + bias(i, j)), times v.
-naive_row attend(
-  const naive_row& q, const naive_rows& k, const naive_rows& v, size_t i, const std::function<double(size_t)>& bias) {
-  naive_row weights;
-  double total = 0;
-  for (size_t j = 0; j <= i; ++j) {
-    double score = bias(j);
-    for (size_t d = 0; d < q.size(); ++d) score += q[d] * k[j][d] / std::sqrt(double(q.size()));
-    weights.push_back(std::exp(score));
-    total += weights.back();
+/// Of one head: y[i] = softmax over j <= i of (q[i] · k[j] / sqrt(D) + bias(i - j)), times v.
+naive_rows attend(const naive_rows& q, const naive_rows& k, const naive_rows& v, const std::function<double(size_t)>& bias) {
+  naive_rows result;
+  for (size_t i = 0; i < q.size(); ++i) {
+    naive_row weights, y(q[i].size());
+    double total = 0;
+    for (size_t j = 0; j <= i; ++j) {
+      double score = bias(i - j);
+      for (size_t d = 0; d < y.size(); ++d) score += q[i][d] * k[j][d] / std::sqrt(double(y.size()));
+      weights.push_back(std::exp(score));
+      total += weights.back();
+    }
+    for (size_t j = 0; j <= i; ++j)
+      for (size_t d = 0; d < y.size(); ++d) y[d] += weights[j] / total * v[j][d];
+    result.push_back(y);
   }
-  naive_row y(q.size());
-  for (size_t j = 0; j <= i; ++j)
-    for (size_t d = 0; d < q.size(); ++d) y[d] += weights[j] / total * v[j][d];
-  return y;
+  return result;
+}
+
+/// Elements [begin, begin + size) of every row.
+naive_rows columns(const naive_rows& rows, size_t begin, size_t size) {
+  naive_rows result;
+  for (const auto& row : rows) result.push_back(piece(row, begin, size));
+  return result;
+}
+
+/// Appends each row of `right` to its row of `left`.
+void append(naive_rows& left, const naive_rows& right) {
+  left.resize(right.size());
+  for (size_t t = 0; t < right.size(); ++t) left[t].insert(left[t].end(), right[t].begin(), right[t].end());
 }
 
 double activate(const std::string& name, double x) {
@@ -86,16 +110,18 @@ double activate(const std::string& name, double x) {
 }
 
 /// Components d and d + D / 2 are one complex number, turned by an angle that grows with the position.
-naive_row turn(const naive_row& x, double position, double theta) {
-  auto y = x;
-  const auto half = x.size() / 2;
-  for (size_t d = 0; d < half; ++d) {
-    const auto angle = position * std::pow(theta, -2.0 * double(d) / double(x.size()));
-    const auto turned = std::complex(x[d], x[d + half]) * std::polar(1.0, angle);
-    y[d] = turned.real();
-    y[d + half] = turned.imag();
+naive_rows turn(naive_rows rows, double theta, double stretch) {
+  for (size_t t = 0; t < rows.size(); ++t) {
+    auto& x = rows[t];
+    const auto half = x.size() / 2;
+    for (size_t d = 0; d < half; ++d) {
+      const auto angle = double(t) / stretch * std::pow(theta, -2.0 * double(d) / double(x.size()));
+      const auto turned = std::complex(x[d], x[d + half]) * std::polar(1.0, angle);
+      x[d] = turned.real();
+      x[d + half] = turned.imag();
+    }
   }
-  return y;
+  return rows;
 }
 
 /// Slope of head h: 2^(-8 (h + 1) / n) for the first n heads, n a power of two; the others take the odd terms of that for 2n.
@@ -114,31 +140,22 @@ naive_rows naive_llama_block(const model::checkpoint& c, int index, const naive_
   const bool is_scaled = config.contains("rope_scaling") && config["rope_scaling"].is_object();
   const double stretch = is_scaled ? config["rope_scaling"].at("factor").get<double>() : 1.0;  // linear
   const std::string act = config.value("hidden_act", "silu"), layer = "layers." + std::to_string(index) + '.';
-  std::vector<naive_rows> k(K), v(K);
-  naive_rows result;
-  for (size_t i = 0; i < hidden.size(); ++i) {
-    const auto x = rms_norm(c, layer + "input_layernorm", eps, hidden[i]);
-    const auto q = linear(c, layer + "self_attn.q_proj", x), new_k = linear(c, layer + "self_attn.k_proj", x);
-    const auto new_v = linear(c, layer + "self_attn.v_proj", x);
-    for (size_t h = 0; h < K; ++h) {
-      k[h].push_back(turn(piece(new_k, h * D, D), double(i) / stretch, theta));
-      v[h].push_back(piece(new_v, h * D, D));
-    }
-    naive_row attended;
-    for (size_t h = 0; h < H; ++h) {
-      const auto shared = h / (H / K);
-      const auto query = turn(piece(q, h * D, D), double(i) / stretch, theta);
-      const auto y = attend(query, k[shared], v[shared], i, [](size_t) { return 0.0; });
-      attended.insert(attended.end(), y.begin(), y.end());
-    }
-    const auto middle = sum(hidden[i], linear(c, layer + "self_attn.o_proj", attended));
-    const auto z = rms_norm(c, layer + "post_attention_layernorm", eps, middle);
-    auto gated = linear(c, layer + "mlp.gate_proj", z);
-    const auto up = linear(c, layer + "mlp.up_proj", z);
-    for (size_t n = 0; n < gated.size(); ++n) gated[n] = activate(act, gated[n]) * up[n];
-    result.push_back(sum(middle, linear(c, layer + "mlp.down_proj", gated)));
+  const auto x = rms_norm(c, layer + "input_layernorm", eps, hidden);
+  const auto q = linear(c, layer + "self_attn.q_proj", x), k = linear(c, layer + "self_attn.k_proj", x);
+  const auto v = linear(c, layer + "self_attn.v_proj", x);
+  naive_rows attended;
+  for (size_t h = 0; h < H; ++h) {
+    const auto shared = h / (H / K) * D;
+    append(attended, attend(turn(columns(q, h * D, D), theta, stretch), turn(columns(k, shared, D), theta, stretch),
+                            columns(v, shared, D), [](size_t) { return 0.0; }));
   }
-  return result;
+  const auto middle = sum(hidden, linear(c, layer + "self_attn.o_proj", attended));
+  const auto z = rms_norm(c, layer + "post_attention_layernorm", eps, middle);
+  auto gated = linear(c, layer + "mlp.gate_proj", z);
+  const auto up = linear(c, layer + "mlp.up_proj", z);
+  for (size_t t = 0; t < gated.size(); ++t)
+    for (size_t i = 0; i < gated[t].size(); ++i) gated[t][i] = activate(act, gated[t][i]) * up[t][i];
+  return sum(middle, linear(c, layer + "mlp.down_proj", gated));
 }
 
 naive_rows naive_bloom_block(const model::checkpoint& c, int index, const naive_rows& hidden) {
@@ -147,26 +164,20 @@ naive_rows naive_bloom_block(const model::checkpoint& c, int index, const naive_
   const double eps = config.at("layer_norm_epsilon");
   const bool from_norm = config.value("apply_residual_connection_post_layernorm", false);
   const auto layer = "h." + std::to_string(index) + '.';
-  std::vector<naive_rows> k(H), v(H);
-  naive_rows result;
-  for (size_t i = 0; i < hidden.size(); ++i) {
-    const auto x = layer_norm(c, layer + "input_layernorm", eps, hidden[i]);
-    const auto qkv = linear(c, layer + "self_attention.query_key_value", x);  // head by head: q, k, v
-    naive_row attended;
-    for (size_t h = 0; h < H; ++h) {
-      k[h].push_back(piece(qkv, (3 * h + 1) * D, D));
-      v[h].push_back(piece(qkv, (3 * h + 2) * D, D));
-      const auto away = [&](size_t j) { return -slope(int64_t(h), int64_t(H)) * double(i - j); };
-      const auto y = attend(piece(qkv, 3 * h * D, D), k[h], v[h], i, away);
-      attended.insert(attended.end(), y.begin(), y.end());
-    }
-    const auto middle = sum(from_norm ? x : hidden[i], linear(c, layer + "self_attention.dense", attended));
-    const auto z = layer_norm(c, layer + "post_attention_layernorm", eps, middle);
-    auto inner = linear(c, layer + "mlp.dense_h_to_4h", z);
-    for (auto& n : inner) n = activate("gelu_pytorch_tanh", n);
-    result.push_back(sum(from_norm ? z : middle, linear(c, layer + "mlp.dense_4h_to_h", inner)));
+  const auto x = layer_norm(c, layer + "input_layernorm", eps, hidden);
+  const auto qkv = linear(c, layer + "self_attention.query_key_value", x);  // head by head: q, k, v
+  naive_rows attended;
+  for (size_t h = 0; h < H; ++h) {
+    const auto part = [&](size_t which) { return columns(qkv, (3 * h + which) * D, D); };
+    const auto away = [&](size_t distance) { return -slope(int64_t(h), int64_t(H)) * double(distance); };
+    append(attended, attend(part(0), part(1), part(2), away));
   }
-  return result;
+  const auto middle = sum(from_norm ? x : hidden, linear(c, layer + "self_attention.dense", attended));
+  const auto z = layer_norm(c, layer + "post_attention_layernorm", eps, middle);
+  auto inner = linear(c, layer + "mlp.dense_h_to_4h", z);
+  for (auto& row : inner)
+    for (auto& n : row) n = activate("gelu_pytorch_tanh", n);
+  return sum(from_norm ? z : middle, linear(c, layer + "mlp.dense_4h_to_h", inner));
 }
 
 naive_rows naive_llama_embed(const model::checkpoint& c, const std::vector<int64_t>& ids) {
@@ -177,27 +188,21 @@ naive_rows naive_llama_embed(const model::checkpoint& c, const std::vector<int64
 }
 
 naive_rows naive_llama_logits(const model::checkpoint& c, const naive_rows& hidden) {
+  const double eps = c.config().at("rms_norm_eps");
   const auto* head = c.config().value("tie_word_embeddings", false) ? "embed_tokens" : "lm_head";
-  naive_rows rows;
-  for (const auto& x : hidden)
-    rows.push_back(linear(c, head, rms_norm(c, "norm", c.config().at("rms_norm_eps").get<double>(), x)));
-  return rows;
+  return linear(c, head, rms_norm(c, "norm", eps, hidden));
 }
 
 naive_rows naive_bloom_embed(const model::checkpoint& c, const std::vector<int64_t>& ids) {
   const auto table = matrix(c, "word_embeddings.weight");
-  const double eps = c.config().at("layer_norm_epsilon");
   naive_rows rows;
-  for (const auto id : ids)
-    rows.push_back(layer_norm(c, "word_embeddings_layernorm", eps, table.at(static_cast<size_t>(id))));
-  return rows;
+  for (const auto id : ids) rows.push_back(table.at(static_cast<size_t>(id)));
+  return layer_norm(c, "word_embeddings_layernorm", c.config().at("layer_norm_epsilon").get<double>(), rows);
 }
 
 naive_rows naive_bloom_logits(const model::checkpoint& c, const naive_rows& hidden) {
   const double eps = c.config().at("layer_norm_epsilon");
-  naive_rows rows;
-  for (const auto& x : hidden) rows.push_back(linear(c, "word_embeddings", layer_norm(c, "ln_f", eps, x)));
-  return rows;
+  return linear(c, "word_embeddings", layer_norm(c, "ln_f", eps, hidden));
 }
 
 }  // namespace corolla::tests

@@ -2,6 +2,7 @@
 // any code of the model folder but the weights' reader.  What the tests hold the blocks against.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "model/checkpoint.hpp"

@@ -54,7 +54,7 @@ const std::vector<variant> variants = {
    llama_config({{"tie_word_embeddings", true}, {"hidden_act", "gelu_pytorch_tanh"}, {"rope_theta", 500.0}})},
   {"sizes that are no multiple of a vector",
    llama_config({{"hidden_size", 37}, {"intermediate_size", 29}, {"num_attention_heads", 9}, {"num_key_value_heads", 3}})},
-  {"depth of several pieces", llama_config({{"hidden_size", 1001}, {"intermediate_size", 1700}, {"num_hidden_layers", 1}})},
+  {"a hidden size that is summed in two pieces", llama_config({{"hidden_size", 801}, {"num_hidden_layers", 1}})},
   {"mistral", llama_config({{"model_type", "mistral"}, {"sliding_window", 64}})},
   {"plain bloom", bloom_config()},
   {"bloom of six heads, residual from the norm",

@@ -42,17 +42,19 @@ struct fixture {
 BOOST_FIXTURE_TEST_SUITE(config_file, fixture)
 
 BOOST_AUTO_TEST_CASE(a_good_file_gives_the_line_of_each_key) {
-  const auto lines = check("; a comment\n[node]\nport=7 ; another\n\npeers=[\n \"a\",\n \"b\"]\nliveness=1min\n[scheduler]\nmax-threads=2");
+  const auto lines = check(
+      "; a comment\n[node]\nport=7 ; another\n\npeers=[\n \"a\",\n \"b\"]\nliveness=1min\n[scheduler]\nmax-threads=2");
   const config_lines expected{{"node.port", 3}, {"node.peers", 5}, {"node.liveness", 8}, {"scheduler.max-threads", 10}};
   BOOST_TEST((lines == expected));
   BOOST_TEST(check("").empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_its_line_and_the_nearest) {
-  BOOST_TEST(refusal("[node]\nport=1\nmodle=\"x\"\n") == "a.ini:3: there is no option node.modle; the nearest is node.model");
   BOOST_TEST(
-    refusal("[scheduler]\nmax-thread=1\n") ==
-    "a.ini:2: there is no option scheduler.max-thread; the nearest is scheduler.max-threads");
+      refusal("[node]\nport=1\nmodle=\"x\"\n") == "a.ini:3: there is no option node.modle; the nearest is node.model");
+  BOOST_TEST(
+      refusal("[scheduler]\nmax-thread=1\n") ==
+      "a.ini:2: there is no option scheduler.max-thread; the nearest is scheduler.max-threads");
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_section_is_refused_even_if_empty) {
@@ -76,8 +78,11 @@ BOOST_AUTO_TEST_CASE(a_value_of_another_type_is_refused) {
   BOOST_TEST(refusal("[node]\nport=-1\n") == "a.ini:2: node.port wants a whole number from 0 to 65535, not -1");
   BOOST_TEST(refusal("[node]\nmodel=7\n") == "a.ini:2: node.model wants text in double quotes, not 7");
   BOOST_TEST(refusal("[node]\npeers=\"a\"\n") == "a.ini:2: node.peers wants a list such as [\"a\", \"b\"], not \"a\"");
-  BOOST_TEST(refusal("[node]\nliveness=5\n") == "a.ini:2: node.liveness wants a duration such as 5s, 500ms or 1min, not 5");
-  BOOST_TEST(refusal("[scheduler]\nmax-threads=-1\n") == "a.ini:2: scheduler.max-threads wants a whole number of 0 or more, not -1");
+  BOOST_TEST(
+      refusal("[node]\nliveness=5\n") == "a.ini:2: node.liveness wants a duration such as 5s, 500ms or 1min, not 5");
+  BOOST_TEST(
+      refusal("[scheduler]\nmax-threads=-1\n") ==
+      "a.ini:2: scheduler.max-threads wants a whole number of 0 or more, not -1");
 }
 
 BOOST_AUTO_TEST_CASE(a_key_below_an_option_is_refused) {
@@ -88,7 +93,8 @@ BOOST_AUTO_TEST_CASE(a_key_below_an_option_is_refused) {
 BOOST_AUTO_TEST_CASE(what_the_grammar_does_not_hold_is_refused_with_advice) {
   BOOST_TEST(refusal("[node]\nmodel=abc\n") == "a.ini:2: this is not understood; text stands in double quotes");
   BOOST_TEST(refusal("# hello\n[node]\n") == "a.ini:1: this is not understood; a comment begins with ;");
-  const auto duration = "this is not understood; a duration is a whole number with ns, us, ms, s, min or h, such as 1min";
+  const auto duration =
+      "this is not understood; a duration is a whole number with ns, us, ms, s, min or h, such as 1min";
   BOOST_TEST(refusal("[node]\nliveness=1m\n") == std::string{"a.ini:2: "} + duration);
   BOOST_TEST(refusal("[node]\nliveness=1m") == std::string{"a.ini:2: "} + duration);
   BOOST_TEST(refusal("[node]\nliveness=1d\n") == std::string{"a.ini:2: "} + duration);

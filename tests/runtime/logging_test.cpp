@@ -3,9 +3,9 @@
 #include <fstream>
 #include <sstream>
 
+#include <spdlog/spdlog.h>
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 #include "runtime/errors.hpp"
 #include "tests/support/temp_dir.hpp"

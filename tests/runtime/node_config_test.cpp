@@ -37,7 +37,9 @@ std::string refusal(const arguments& args) {
   return "(taken)";
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -56,13 +58,14 @@ BOOST_AUTO_TEST_CASE(a_model_alone_makes_a_node_on_loopback_with_defaults) {
 BOOST_AUTO_TEST_CASE(a_file_sets_options_and_the_command_line_wins) {
   const temp_dir dir;
   const auto file = dir.write(
-    "node.ini", "[node]\nmodel=\"m\"\nblocks=\"2:5\"\nport=31337\npeers=[\"" + address + "\"]\nliveness=500ms\n");
+      "node.ini", "[node]\nmodel=\"m\"\nblocks=\"2:5\"\nport=31337\npeers=[\"" + address + "\"]\nliveness=500ms\n");
   const auto from_file = read({"--config-file=" + file.string()});
   BOOST_TEST((from_file.blocks == corolla::model::block_range{2, 5}));
   BOOST_TEST(from_file.port == 31337);
   BOOST_TEST(from_file.peers == std::vector{address});
   BOOST_TEST((from_file.liveness == 500ms));
-  const auto overridden = read({"--config-file=" + file.string(), "--node.blocks=0:10", "--node.port=0", "--node.peers=[]"});
+  const auto overridden =
+      read({"--config-file=" + file.string(), "--node.blocks=0:10", "--node.port=0", "--node.peers=[]"});
   BOOST_TEST((overridden.blocks == corolla::model::block_range{0, 10}));
   BOOST_TEST(overridden.port == 0);
   BOOST_TEST(overridden.peers.empty());
@@ -121,12 +124,15 @@ BOOST_AUTO_TEST_CASE(a_private_swarm_needs_id_certificate_and_identity_and_no_ot
   const auto swarm = "--node.swarm_id=swarm-" + id;
   BOOST_TEST(contains(refusal({"--node.model=m", "--node.swarm=private"}), "node.swarm_id"));
   BOOST_TEST(contains(refusal({"--node.model=m", "--node.swarm=private", swarm}), "node.certificate"));
-  BOOST_TEST(contains(refusal({"--node.model=m", "--node.swarm=private", swarm, "--node.certificate=c"}), "node.identity"));
-  const auto options =
-    read({"--node.model=m", "--node.swarm=private", swarm, "--node.certificate=c", "--node.identity=i", "--node.host=0.0.0.0"});
+  BOOST_TEST(
+      contains(refusal({"--node.model=m", "--node.swarm=private", swarm, "--node.certificate=c"}), "node.identity"));
+  const auto options = read(
+      {"--node.model=m", "--node.swarm=private", swarm, "--node.certificate=c", "--node.identity=i",
+       "--node.host=0.0.0.0"});
   BOOST_TEST(options.swarm.certificate == "c");
   BOOST_TEST(contains(refusal({"--node.model=m", swarm}), "node.swarm=private alone"));
-  BOOST_TEST(contains(refusal({"--node.model=m", "--node.swarm=open", "--node.certificate=c"}), "node.swarm=private alone"));
+  BOOST_TEST(
+      contains(refusal({"--node.model=m", "--node.swarm=open", "--node.certificate=c"}), "node.swarm=private alone"));
 }
 
 BOOST_AUTO_TEST_CASE(contradictions_in_a_file_are_told_with_their_line_unless_the_command_line_made_them) {
@@ -142,8 +148,8 @@ BOOST_AUTO_TEST_CASE(options_that_open_CAFs_own_remoting_are_refused) {
   const auto file = dir.write("node.ini", "[node]\nmodel=\"m\"\n[middleman]\napp-identifiers=[\"x\"]\n").string();
   BOOST_TEST(refusal({"--config-file=" + file}).starts_with(file + ":4: middleman.app-identifiers"));
   for (const auto* option :
-       {"--middleman.app-identifiers=[\"x\"]", "--middleman.enable-automatic-connections", "--middleman.attach-utility-actors",
-        "--openssl.certificate=x"})
+       {"--middleman.app-identifiers=[\"x\"]", "--middleman.enable-automatic-connections",
+        "--middleman.attach-utility-actors", "--openssl.certificate=x"})
     BOOST_TEST(contains(refusal({"--node.model=m", option}), "remoting"), option);
 }
 
@@ -162,8 +168,13 @@ BOOST_AUTO_TEST_CASE(CAFs_own_options_are_taken_and_ours_are_defaults_only) {
 BOOST_AUTO_TEST_CASE(a_dump_is_a_config_file_that_gives_the_same_configuration) {
   const temp_dir dir;
   node_config first;
-  const arguments given{"--dump-config", "--node.model=a \"quoted\" \\ path", "--node.blocks=1:3", "--node.peers=" + address,
-    "--node.liveness=1500ms", "--node.max_alloc_timeout=0s", "--scheduler.max-threads=3"};
+  const arguments given{"--dump-config",
+                        "--node.model=a \"quoted\" \\ path",
+                        "--node.blocks=1:3",
+                        "--node.peers=" + address,
+                        "--node.liveness=1500ms",
+                        "--node.max_alloc_timeout=0s",
+                        "--scheduler.max-threads=3"};
   BOOST_TEST_REQUIRE((first.read(given) == node_config::request::dump));
   const auto file = dir.write("dump.ini", first.dump());
   node_config second;

@@ -12,9 +12,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-process shell(const std::string& script) { return process{{"sh", "-c", script}}; }
+process shell(const std::string& script) {
+  return process{{"sh", "-c", script}};
+}
 
-bool exists(pid_t pid) { return ::kill(pid, 0) == 0; }
+bool exists(pid_t pid) {
+  return ::kill(pid, 0) == 0;
+}
 
 }  // namespace
 
@@ -41,7 +45,8 @@ BOOST_AUTO_TEST_CASE(a_child_that_ends_without_the_line_waited_for_is_an_error) 
 }
 
 BOOST_AUTO_TEST_CASE(status_signals_and_both_streams_are_told) {
-  const auto result = run({"sh", "-c", "cat; echo bad >&2; exit 3"}, {.environment = {}, .input = "given", .folder = {}});
+  const auto result =
+      run({"sh", "-c", "cat; echo bad >&2; exit 3"}, {.environment = {}, .input = "given", .folder = {}});
   BOOST_TEST(result.end.is(3));
   BOOST_TEST(result.out == "given");
   BOOST_TEST(result.err == "bad\n");

@@ -37,6 +37,19 @@ link_rules rules_of(core_options& options) {
 
 }  // namespace
 
+core_options dialling(uint8_t id) {
+  core_options options;
+  options.id = id;
+  return options;
+}
+
+core_options dialled(uint8_t id) {
+  core_options options;
+  options.dialler = false;
+  options.id = id;
+  return options;
+}
+
 struct core_end::channel {
   explicit channel(const core_options& options)
       : secure{plain_channel(
@@ -77,7 +90,8 @@ std::vector<std::byte> announcing(uint32_t size) {
 core_and_test::core_and_test(core_options options) : end{std::move(options)} {}
 
 void core_and_test::shake_hands() {
-  send(std::as_bytes(std::span{id_of(9).bytes}));
+  auto id = id_of(9);
+  send(std::as_bytes(std::span{id.bytes}));
   send(frame_type::hello, 0, priority::control, encode(hello{}));
 }
 

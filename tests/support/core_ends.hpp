@@ -38,6 +38,9 @@ struct core_options {
   bool echo = false;
 };
 
+core_options dialling(uint8_t id = 1);
+core_options dialled(uint8_t id = 2);
+
 /// A core behind a channel that does not encrypt.
 class core_end {
  public:
@@ -69,7 +72,7 @@ std::vector<std::byte> announcing(uint32_t size);
 /// One real end, whose peer is the test: it knows the frames that the end sends, and writes any bytes itself.
 class core_and_test {
  public:
-  explicit core_and_test(core_options options = {/*dialler=*/false});
+  explicit core_and_test(core_options options = dialled());
   /// Peer id and hello, as a well-behaved dialler would.
   void shake_hands();
   void send(std::span<const std::byte> bytes) { end.receive(bytes); }
@@ -93,7 +96,7 @@ class core_and_test {
 
 /// Two ends, and what is under way between them.
 struct core_pair {
-  explicit core_pair(core_options a = {/*dialler=*/true, 1}, core_options b = {/*dialler=*/false, 2});
+  explicit core_pair(core_options a = dialling(), core_options b = dialled());
   /// Carries bytes until nobody has anything to say.
   void settle();
 

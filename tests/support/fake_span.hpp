@@ -24,7 +24,7 @@ class fake_span final : public model::span {
   struct controls {
     std::vector<std::vector<model::cache_id>> passes;  ///< the sessions of each
     std::function<void()> between_blocks;
-    std::string next_failure;  ///< thrown by the next pass, if not empty
+    std::string next_failure;              ///< thrown by the next pass, if not empty
     std::vector<model::cache_id> failing;  ///< whose steps fail alone
     uint64_t used_tokens = 0;
     bool destroyed = false;
@@ -64,8 +64,8 @@ class fake_span final : public model::span {
   }
 
  private:
-  using history = std::vector<uint32_t>;              // of one block and row: its state after each token
-  using row_history = std::map<uint32_t, history>;    // by block
+  using history = std::vector<uint32_t>;            // of one block and row: its state after each token
+  using row_history = std::map<uint32_t, history>;  // by block
 
   struct session {
     model::block_range part;
@@ -92,7 +92,8 @@ class fake_span final : public model::span {
         auto& states = s.rows[b][block];
         states.resize(step.position);
         for (int64_t t = 0; t < tokens; ++t)
-          states.push_back(advance(&values[(b * tokens + t) * hidden_size_], block, states.empty() ? 0 : states.back()));
+          states.push_back(
+              advance(&values[(b * tokens + t) * hidden_size_], block, states.empty() ? 0 : states.back()));
       }
     }
     return {model::tensor::of<float>(step.hidden.dims(), values).to(step.output), {}};

@@ -28,20 +28,17 @@ struct pipe_ends {
 
 pipe_ends make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    throw std::runtime_error("no pipe can be made");
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe can be made");
   return {ends[0], ends[1]};
 }
 
 void close_end(int& fd) {
-  if (fd >= 0)
-    ::close(std::exchange(fd, -1));
+  if (fd >= 0) ::close(std::exchange(fd, -1));
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> result;
-  for (auto& text : texts)
-    result.push_back(text.data());
+  for (auto& text : texts) result.push_back(text.data());
   result.push_back(nullptr);
   return result;
 }
@@ -59,14 +56,13 @@ std::vector<std::string> environment_with(const std::vector<std::string>& more) 
 
 /// What the child does between fork and exec: async-signal-safe calls alone.
 [[noreturn]] void become(
-  char* const* command, char* const* environment, const char* folder, const std::array<int, 3>& streams, pid_t parent) {
+    char* const* command, char* const* environment, const char* folder, const std::array<int, 3>& streams,
+    pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have ended before that call.
-  if (::getppid() != parent || (*folder != '\0' && ::chdir(folder) != 0))
-    ::_exit(126);
+  if (::getppid() != parent || (*folder != '\0' && ::chdir(folder) != 0)) ::_exit(126);
   for (int i = 0; i < 3; ++i)
-    if (::dup2(streams[static_cast<size_t>(i)], i) < 0)
-      ::_exit(126);
+    if (::dup2(streams[static_cast<size_t>(i)], i) < 0) ::_exit(126);
   ::signal(SIGPIPE, SIG_DFL);
   ::execvpe(command[0], command, environment);
   ::_exit(127);
@@ -79,7 +75,9 @@ int milliseconds_until(steady_clock::time_point until) {
 
 }  // namespace
 
-std::string corolla_executable() { return std::string{COROLLA_BINARY_DIR} + "/corolla"; }
+std::string corolla_executable() {
+  return std::string{COROLLA_BINARY_DIR} + "/corolla";
+}
 
 process::process(const std::vector<std::string>& command, const process_options& options) : input_{options.input} {
   auto words = command;
@@ -88,19 +86,16 @@ process::process(const std::vector<std::string>& command, const process_options&
   auto in = make_pipe(), out = make_pipe(), err = make_pipe();
   const auto parent = ::getpid();
   pid_ = ::fork();
-  if (pid_ == 0)
-    become(argv.data(), envp.data(), options.folder.c_str(), {in.read, out.write, err.write}, parent);
+  if (pid_ == 0) become(argv.data(), envp.data(), options.folder.c_str(), {in.read, out.write, err.write}, parent);
   close_end(in.read);
   close_end(out.write);
   close_end(err.write);
   in_ = in.write;
   out_.fd = out.read;
   err_.fd = err.read;
-  if (pid_ < 0)
-    fail("cannot be started");
+  if (pid_ < 0) fail("cannot be started");
   pid_fd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-  for (const auto fd : {in_, out_.fd, err_.fd})
-    ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  for (const auto fd : {in_, out_.fd, err_.fd}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
   give();
 }
 
@@ -119,8 +114,7 @@ process::~process() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  for (auto* fd : {&pid_fd_, &in_, &out_.fd, &err_.fd})
-    close_end(*fd);
+  for (auto* fd : {&pid_fd_, &in_, &out_.fd, &err_.fd}) close_end(*fd);
 }
 
 std::optional<std::string> process::read_line(milliseconds deadline) {
@@ -131,10 +125,8 @@ std::optional<std::string> process::read_line(milliseconds deadline) {
       out_.text.erase(0, end + 1);
       return line;
     }
-    if (out_.fd < 0)
-      return out_.text.empty() ? std::nullopt : std::optional{std::exchange(out_.text, {})};
-    if (!pump(until))
-      fail("wrote no line in time");
+    if (out_.fd < 0) return out_.text.empty() ? std::nullopt : std::optional{std::exchange(out_.text, {})};
+    if (!pump(until)) fail("wrote no line in time");
   }
 }
 
@@ -142,24 +134,20 @@ std::string process::wait_for_line(std::string_view prefix, milliseconds deadlin
   const auto until = steady_clock::now() + deadline;
   for (;;) {
     const auto line = read_line(milliseconds{milliseconds_until(until)});
-    if (!line)
-      fail("ended before a line that begins with \"" + std::string{prefix} + "\"");
-    if (line->starts_with(prefix))
-      return *line;
+    if (!line) fail("ended before a line that begins with \"" + std::string{prefix} + "\"");
+    if (line->starts_with(prefix)) return *line;
   }
 }
 
 void process::signal(int number) const {
-  if (pid_ > 0 && !ended_)
-    ::kill(pid_, number);
+  if (pid_ > 0 && !ended_) ::kill(pid_, number);
 }
 
 exit_state process::wait(milliseconds deadline) {
   const auto until = steady_clock::now() + deadline;
   // A grandchild may hold the pipes open: the child's own end decides, then what is left in them is taken.
   while (!ended_)
-    if (!pump(until))
-      fail("did not end in time");
+    if (!pump(until)) fail("did not end in time");
   take(out_);
   take(err_);
   return *ended_;
@@ -172,22 +160,17 @@ bool process::running() {
 
 bool process::pump(time_point until) {
   std::array<pollfd, 4> waiting{{
-    {out_.fd, POLLIN, 0},
-    {err_.fd, POLLIN, 0},
-    {in_, POLLOUT, 0},
-    {ended_ ? -1 : pid_fd_, POLLIN, 0},
+      {out_.fd, POLLIN, 0},
+      {err_.fd, POLLIN, 0},
+      {in_, POLLOUT, 0},
+      {ended_ ? -1 : pid_fd_, POLLIN, 0},
   }};
   const auto count = ::poll(waiting.data(), waiting.size(), milliseconds_until(until));
-  if (count == 0)
-    return false;
-  if (waiting[0].revents != 0)
-    take(out_);
-  if (waiting[1].revents != 0)
-    take(err_);
-  if (waiting[2].revents != 0)
-    give();
-  if (waiting[3].revents != 0)
-    reap();
+  if (count == 0) return false;
+  if (waiting[0].revents != 0) take(out_);
+  if (waiting[1].revents != 0) take(err_);
+  if (waiting[2].revents != 0) give();
+  if (waiting[3].revents != 0) reap();
   return true;
 }
 
@@ -222,8 +205,7 @@ void process::give() {
   const timespec now{};
   ::sigtimedwait(&pipe_signal, nullptr, &now);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (given_ == input_.size())
-    close_end(in_);
+  if (given_ == input_.size()) close_end(in_);
 }
 
 void process::reap() {
@@ -237,7 +219,7 @@ void process::fail(const std::string& what) const {
 }
 
 run_result run(
-  const std::vector<std::string>& command, const process_options& options, std::chrono::milliseconds deadline) {
+    const std::vector<std::string>& command, const process_options& options, std::chrono::milliseconds deadline) {
   process child{command, options};
   const auto end = child.wait(deadline);
   return {end, child.output(), child.errors()};

@@ -45,8 +45,8 @@ class process {
 
   pid_t pid() const { return pid_; }
 
-  /// The next line of standard output, without its end; nullopt at its end.  Standard error is read meanwhile, so that the child never
-  /// blocks on it.  Throws std::runtime_error, with what standard error held, when `deadline` passes.
+  /// The next line of standard output, without its end; nullopt at its end.  Standard error is read meanwhile, so that
+  /// the child never blocks on it.  Throws std::runtime_error, with what standard error held, when `deadline` passes.
   std::optional<std::string> read_line(milliseconds deadline);
   /// Lines until one begins with `prefix`; that line.  Throws also when standard output ends first.
   std::string wait_for_line(std::string_view prefix, milliseconds deadline);
@@ -92,7 +92,7 @@ struct run_result {
   std::string err;
 };
 run_result run(
-  const std::vector<std::string>& command, const process_options& options = {},
-  std::chrono::milliseconds deadline = std::chrono::seconds{60});
+    const std::vector<std::string>& command, const process_options& options = {},
+    std::chrono::milliseconds deadline = std::chrono::seconds{60});
 
 }  // namespace corolla::tests

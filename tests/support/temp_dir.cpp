@@ -10,8 +10,7 @@ namespace corolla::tests {
 
 temp_dir::temp_dir() {
   auto name = (std::filesystem::temp_directory_path() / "corolla-test-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr)
-    throw std::runtime_error("no folder can be made for a test: " + name);
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder can be made for a test: " + name);
   path_ = name;
 }
 
@@ -23,8 +22,7 @@ temp_dir::~temp_dir() {
 std::filesystem::path temp_dir::write(std::string_view name, std::string_view content) const {
   const auto file = path_ / name;
   std::ofstream out{file, std::ios::binary};
-  if (!(out << content << std::flush))
-    throw std::runtime_error("cannot write " + file.string());
+  if (!(out << content << std::flush)) throw std::runtime_error("cannot write " + file.string());
   return file;
 }
 

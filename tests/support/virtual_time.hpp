@@ -1,5 +1,5 @@
-// Actors in virtual time: nothing runs by itself, the clock moves when it is told to, and a question that is not answered
-// shows as such instead of blocking the test.
+// Actors in virtual time: nothing runs by itself, the clock moves when it is told to, and a question that is not
+// answered shows as such instead of blocking the test.
 #pragma once
 
 #include <chrono>
@@ -50,7 +50,9 @@ class virtual_time {
   ~virtual_time() { settle(); }
 
   caf::actor_system& system() { return system_; }
-  caf::scheduler::test_coordinator& scheduler() { return dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler()); }
+  caf::scheduler::test_coordinator& scheduler() {
+    return dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler());
+  }
   caf::detail::test_actor_clock& clock() { return scheduler().clock(); }
 
   /// Lets every message that can be handled be handled; time stands still.
@@ -96,7 +98,7 @@ class user {
     auto result = std::make_shared<answer<T>>();
     perform([=](caf::event_based_actor* self) {
       self->request(to, std::chrono::minutes(24 * 60), args...)
-        .then([result](const T& value) { result->value = value; }, [result](caf::error& e) { result->error = e; });
+          .then([result](const T& value) { result->value = value; }, [result](caf::error& e) { result->error = e; });
     });
     return result;
   }

@@ -1,0 +1,104 @@
+#include "runtime/bench_inference.hpp"
+
+#include <memory>
+#include <stdexcept>
+
+#include "model/checkpoint.hpp"
+#include "runtime/bench_swarm.hpp"
+
+namespace corolla::runtime {
+namespace {
+
+constexpr uint32_t prompt_tokens = 16;
+constexpr uint32_t new_tokens = 48;
+constexpr uint32_t long_prompt = 512;
+constexpr size_t rounds = 7;
+
+std::string needed_model(const bench_settings& settings) {
+  if (settings.model.empty()) throw std::runtime_error("this measurement needs --model");
+  return settings.model;
+}
+
+/// Servers with equal parts of the model's blocks; the first is known to the others.
+std::vector<std::unique_ptr<bench_node>> start_chain(
+  const bench_folder& folder, const bench_settings& settings, const std::vector<int>& where) {
+  auto blocks = model::num_blocks(*model::checkpoint::open(settings.model));
+  auto count = static_cast<uint32_t>(where.size());
+  std::vector<std::unique_ptr<bench_node>> nodes;
+  for (uint32_t i = 0; i < count; ++i) {
+    bench_node_options options;
+    options.model = settings.model;
+    options.blocks = {blocks * i / count, blocks * (i + 1) / count};
+    options.threads = settings.threads;
+    options.processor = where[i];
+    if (i > 0) options.peer = nodes.front()->address();
+    nodes.push_back(std::make_unique<bench_node>(folder, options));
+  }
+  return nodes;
+}
+
+client_options options_of(const bench_settings& settings) {
+  client_options options;
+  options.model = settings.model;
+  options.threads = settings.threads;
+  return options;
+}
+
+}  // namespace
+
+std::vector<bench_row> bench_inference(const bench_settings& settings) {
+  auto prompt = bench_prompt(needed_model(settings), prompt_tokens);
+  auto processor = processors().front();
+  pin_to(processor);
+  bench_folder folder;
+  auto nodes = start_chain(folder, settings, {processor, processor, processor});
+  auto options = options_of(settings);
+  options.local = true;
+  auto local = client::make(options);
+  options.local = false;
+  options.peers = {nodes.front()->address()};
+  auto remote = client::make(options);
+
+  std::vector<double> here, there;
+  auto request = bench_request(prompt, new_tokens);
+  local->generate(request);  // warm
+  remote->generate(request);
+  for (size_t round = 0; round < rounds; ++round) {
+    here.push_back(local->generate(request).tokens_per_s);
+    there.push_back(remote->generate(request).tokens_per_s);
+  }
+  auto local_speed = median(here), remote_speed = median(there);
+  return {
+    {"decode, one process", local_speed, "tokens/s", {}, {}, rounds},
+    {"decode, three server processes", remote_speed, "tokens/s", {}, remote_speed / local_speed, rounds},
+    {"decode, three server processes / one process", remote_speed / local_speed, "ratio", 0.95, remote_speed / local_speed,
+     rounds}};
+}
+
+std::vector<bench_row> bench_prefill(const bench_settings& settings) {
+  auto prompt = bench_prompt(needed_model(settings), long_prompt);
+  auto available = processors();
+  if (available.size() < 2) throw std::runtime_error("this measurement needs two processors");
+  bench_folder folder;
+  auto nodes = start_chain(folder, settings, {available[0], available[1]});
+  auto options = options_of(settings);
+  options.peers = {nodes.front()->address()};
+  auto flowing = client::make(options);
+  options.pipeline = false;
+  auto waiting = client::make(options);
+
+  std::vector<double> with, without;
+  auto request = bench_request(prompt, 1);
+  flowing->generate(request);  // warm
+  for (size_t round = 0; round < rounds; ++round) {
+    with.push_back(flowing->generate(request).time_to_first_token_s);
+    without.push_back(waiting->generate(request).time_to_first_token_s);
+  }
+  auto pipelined = median(with), one_by_one = median(without);
+  return {
+    {"prompt of 512 tokens, one chunk at a time", one_by_one, "s", {}, {}, rounds},
+    {"prompt of 512 tokens, chunks flowing", pipelined, "s", {}, one_by_one / pipelined, rounds},
+    {"speed-up by chunks that flow", one_by_one / pipelined, "ratio", 1.6, one_by_one / pipelined, rounds}};
+}
+
+}  // namespace corolla::runtime
