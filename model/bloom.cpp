@@ -31,7 +31,8 @@ bloom_config read_config(const checkpoint& source) {
   c.n_head = fields.size({"n_head", "num_attention_heads"});
   const auto hidden_size = fields.size({"hidden_size", "n_embed"});
   if (hidden_size % c.n_head != 0)
-    fields.refuse("n_head", "(" + std::to_string(c.n_head) + ") does not divide hidden_size " + std::to_string(hidden_size));
+    fields.refuse(
+        "n_head", "(" + std::to_string(c.n_head) + ") does not divide hidden_size " + std::to_string(hidden_size));
   c.sizes = {num_blocks(source), hidden_size, fields.size({"vocab_size"}), c.n_head, hidden_size / c.n_head};
   c.layer_norm_epsilon = fields.positive_or("layer_norm_epsilon", 1e-5);
   c.apply_residual_connection_post_layernorm = fields.flag_or("apply_residual_connection_post_layernorm", false);
@@ -52,7 +53,9 @@ affine load_norm(const weight_source& weights, const std::string& name, int64_t 
   return {weights.load(name + ".weight", {C}), weights.load(name + ".bias", {C})};
 }
 
-at::Tensor apply(const affine& w, const at::Tensor& x) { return linear(x, w.weight, w.bias); }
+at::Tensor apply(const affine& w, const at::Tensor& x) {
+  return linear(x, w.weight, w.bias);
+}
 
 class bloom_block : public block {
  public:
@@ -60,13 +63,15 @@ class bloom_block : public block {
       : config_(config),
         input_layernorm_(load_norm(weights, prefix + "input_layernorm", config.sizes.hidden_size)),
         query_key_value_(load_linear(
-          weights, prefix + "self_attention.query_key_value", 3 * config.sizes.hidden_size, config.sizes.hidden_size)),
-        dense_(load_linear(weights, prefix + "self_attention.dense", config.sizes.hidden_size, config.sizes.hidden_size)),
+            weights, prefix + "self_attention.query_key_value", 3 * config.sizes.hidden_size,
+            config.sizes.hidden_size)),
+        dense_(
+            load_linear(weights, prefix + "self_attention.dense", config.sizes.hidden_size, config.sizes.hidden_size)),
         post_attention_layernorm_(load_norm(weights, prefix + "post_attention_layernorm", config.sizes.hidden_size)),
         dense_h_to_4h_(
-          load_linear(weights, prefix + "mlp.dense_h_to_4h", 4 * config.sizes.hidden_size, config.sizes.hidden_size)),
-        dense_4h_to_h_(
-          load_linear(weights, prefix + "mlp.dense_4h_to_h", config.sizes.hidden_size, 4 * config.sizes.hidden_size)) {}
+            load_linear(weights, prefix + "mlp.dense_h_to_4h", 4 * config.sizes.hidden_size, config.sizes.hidden_size)),
+        dense_4h_to_h_(load_linear(
+            weights, prefix + "mlp.dense_4h_to_h", config.sizes.hidden_size, 4 * config.sizes.hidden_size)) {}
 
   at::Tensor forward(const at::Tensor& hidden, const ragged_pass& pass, kv_cache& cache, int64_t index) const override {
     const auto normed = norm(hidden, input_layernorm_);
@@ -102,9 +107,10 @@ class bloom_outer_layers : public outer_layers {
   bloom_outer_layers(const bloom_config& config, const weight_source& weights)
       : epsilon_(config.layer_norm_epsilon),
         word_embeddings_(weights.load("word_embeddings.weight", {config.sizes.vocab_size, config.sizes.hidden_size})),
-        lm_head_(config.tie_word_embeddings
-                   ? word_embeddings_
-                   : weights.load("lm_head.weight", {config.sizes.vocab_size, config.sizes.hidden_size})),
+        lm_head_(
+            config.tie_word_embeddings
+                ? word_embeddings_
+                : weights.load("lm_head.weight", {config.sizes.vocab_size, config.sizes.hidden_size})),
         word_embeddings_layernorm_(load_norm(weights, "word_embeddings_layernorm", config.sizes.hidden_size)),
         ln_f_(load_norm(weights, "ln_f", config.sizes.hidden_size)) {}
 
@@ -154,6 +160,8 @@ class bloom : public family {
 
 }  // namespace
 
-std::unique_ptr<family> read_bloom(const checkpoint& source) { return std::make_unique<bloom>(source); }
+std::unique_ptr<family> read_bloom(const checkpoint& source) {
+  return std::make_unique<bloom>(source);
+}
 
 }  // namespace corolla::model

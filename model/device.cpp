@@ -24,7 +24,8 @@ int cuda_index(std::string_view name) {
   return error == std::errc() && end == name.data() + name.size() && index < 128 ? index : -1;
 }
 
-/// Registers libtorch's CUDA operators.  This must come before the first question about CUDA: libtorch remembers the answer.
+/// Registers libtorch's CUDA operators.  This must come before the first question about CUDA: libtorch remembers the
+/// answer.
 void load_cuda_library() {
   static void* const library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
   static const std::string reason = library ? "" : dlerror();
@@ -47,12 +48,18 @@ c10::Device open_device(const std::string& name) {
 
 at::ScalarType scalar_type(dtype t) {
   switch (t) {
-    case dtype::float32: return at::kFloat;
-    case dtype::bfloat16: return at::kBFloat16;
-    case dtype::float16: return at::kHalf;
-    case dtype::int64: return at::kLong;
-    case dtype::int32: return at::kInt;
-    case dtype::uint8: return at::kByte;
+    case dtype::float32:
+      return at::kFloat;
+    case dtype::bfloat16:
+      return at::kBFloat16;
+    case dtype::float16:
+      return at::kHalf;
+    case dtype::int64:
+      return at::kLong;
+    case dtype::int32:
+      return at::kInt;
+    case dtype::uint8:
+      return at::kByte;
   }
   throw std::invalid_argument("unknown element type");
 }
@@ -61,7 +68,7 @@ at::Tensor to_device(const tensor& host, at::ScalarType type, c10::Device device
   // libtorch has no read-only tensor.
   auto* data = const_cast<std::byte*>(host.bytes().data());
   const auto shared = at::from_blob(
-    data, host.dims(), [owner = host.owner()](void*) {}, at::TensorOptions(scalar_type(host.type())));
+      data, host.dims(), [owner = host.owner()](void*) {}, at::TensorOptions(scalar_type(host.type())));
   return shared.to(device, type);
 }
 

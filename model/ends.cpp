@@ -49,7 +49,8 @@ class model_ends final : public ends {
     if (ids.type() != dtype::int64 || ids.rank() != 2) throw std::invalid_argument("ids must be int64 [B, T]");
     for (const auto id : ids.as<int64_t>())
       if (id < 0 || id >= vocab_size())
-        throw std::invalid_argument("id " + std::to_string(id) + " is not in the vocabulary of " + std::to_string(vocab_size()));
+        throw std::invalid_argument(
+            "id " + std::to_string(id) + " is not in the vocabulary of " + std::to_string(vocab_size()));
     const c10::InferenceMode guard;
     const auto rows = to_device(ids.reshaped({ids.numel()}), at::kLong, device_);
     return to_host(layers_->embed(rows).view({ids.dim(0), ids.dim(1), hidden_size()}), compute_);
@@ -71,7 +72,8 @@ class model_ends final : public ends {
   at::Tensor rows_of(const tensor& hidden) const {
     if (!is_float(hidden.type()) || hidden.rank() != 3 || hidden.dim(2) != hidden_size())
       throw std::invalid_argument(
-        "the input must be a float tensor [B, T, " + std::to_string(hidden_size()) + "], not " + to_string(hidden.dims()));
+          "the input must be a float tensor [B, T, " + std::to_string(hidden_size()) + "], not " +
+          to_string(hidden.dims()));
     return to_device(hidden.reshaped({hidden.dim(0) * hidden.dim(1), hidden_size()}), scalar_type(compute_), device_);
   }
 
@@ -86,7 +88,8 @@ class model_ends final : public ends {
 
 std::unique_ptr<ends> ends::load(const checkpoint& source, const ends_options& options) {
   if (options.compute != dtype::float32 && options.compute != dtype::bfloat16)
-    throw std::invalid_argument("ends compute in float32 or bfloat16, not in " + std::string(to_string(options.compute)));
+    throw std::invalid_argument(
+        "ends compute in float32 or bfloat16, not in " + std::string(to_string(options.compute)));
   auto kind = read_family(source);
   const auto device = open_device(options.device);
   const c10::InferenceMode guard;
@@ -100,9 +103,12 @@ std::unique_ptr<ends> ends::load(const checkpoint& source, const ends_options& o
 std::shared_ptr<const tokenizer> load_tokenizer(const checkpoint& source) {
   const auto described = source.tokenizer();
   switch (described.what) {
-    case tokenizer_source::kind::none: return nullptr;
-    case tokenizer_source::kind::tokenizer_json: return tokenizer::from_json(described.content, described.config);
-    case tokenizer_source::kind::gguf: return tokenizer::from_gguf(described.content);
+    case tokenizer_source::kind::none:
+      return nullptr;
+    case tokenizer_source::kind::tokenizer_json:
+      return tokenizer::from_json(described.content, described.config);
+    case tokenizer_source::kind::gguf:
+      return tokenizer::from_gguf(described.content);
   }
   throw std::logic_error("unknown kind of tokenizer");
 }

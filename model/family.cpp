@@ -18,9 +18,9 @@ struct known_family {
 };
 
 constexpr known_family families[] = {
-  {"bloom", read_bloom},
-  {"llama", read_llama},
-  {"mistral", read_mistral},
+    {"bloom", read_bloom},
+    {"llama", read_llama},
+    {"mistral", read_mistral},
 };
 
 }  // namespace
@@ -34,7 +34,7 @@ std::unique_ptr<family> read_family(const checkpoint& source) {
     known += (known.empty() ? "" : ", ") + std::string(f.model_type);
   }
   throw std::invalid_argument(
-    config.file() + ": config field 'model_type' is " + in_quotes(model_type) + "; known are " + known);
+      config.file() + ": config field 'model_type' is " + in_quotes(model_type) + "; known are " + known);
 }
 
 }  // namespace corolla::model

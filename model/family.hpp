@@ -20,7 +20,8 @@ class block {
  public:
   virtual ~block() = default;
   /// hidden: [R, C] -> [R, C].  `index` is the block's place in the cache.
-  virtual at::Tensor forward(const at::Tensor& hidden, const ragged_pass& pass, kv_cache& cache, int64_t index) const = 0;
+  virtual at::Tensor forward(
+      const at::Tensor& hidden, const ragged_pass& pass, kv_cache& cache, int64_t index) const = 0;
 };
 
 /// What stands before the first block and behind the last.
@@ -55,8 +56,8 @@ class family {
   virtual std::unique_ptr<outer_layers> load_outer(const weight_source& weights) const = 0;
 };
 
-/// Reads the config.  Throws checkpoint_error for a field that is missing or wrong, and std::invalid_argument for a model_type
-/// that is none of those known.
+/// Reads the config.  Throws checkpoint_error for a field that is missing or wrong, and std::invalid_argument for a
+/// model_type that is none of those known.
 std::unique_ptr<family> read_family(const checkpoint& source);
 
 }  // namespace corolla::model

@@ -13,16 +13,21 @@ namespace corolla::model {
 
 namespace {
 
-int64_t pages_for(int64_t tokens, int64_t page_tokens) { return (tokens + page_tokens - 1) / page_tokens; }
+int64_t pages_for(int64_t tokens, int64_t page_tokens) {
+  return (tokens + page_tokens - 1) / page_tokens;
+}
 
 /// A copy on `device`.
 at::Tensor index_tensor(std::vector<int64_t> values, c10::Device device) {
   const auto size = static_cast<int64_t>(values.size());
-  return at::from_blob(values.data(), {size}, at::TensorOptions(at::kLong)).to(device, /*non_blocking=*/false, /*copy=*/true);
+  return at::from_blob(values.data(), {size}, at::TensorOptions(at::kLong))
+      .to(device, /*non_blocking=*/false, /*copy=*/true);
 }
 
 /// [count, S, K, D] -> [count, K, S, D]
-at::Tensor heads_first(const at::Tensor& t) { return t.transpose(1, 2); }
+at::Tensor heads_first(const at::Tensor& t) {
+  return t.transpose(1, 2);
+}
 
 }  // namespace
 
@@ -42,7 +47,9 @@ std::optional<int64_t> page_list::take_run(int64_t count) {
   return std::nullopt;
 }
 
-int64_t page_list::take_one() { return take_run(1).value(); }
+int64_t page_list::take_one() {
+  return take_run(1).value();
+}
 
 void page_list::give(int64_t first, int64_t count) {
   available_ += count;
@@ -124,11 +131,11 @@ kv_cache::session* kv_cache::find(uint64_t id) {
 }
 
 at::Tensor kv_cache::rows_in(
-  const at::Tensor& slots, const session& s, const stretch& part, int64_t from, int64_t T) const {
+    const at::Tensor& slots, const session& s, const stretch& part, int64_t from, int64_t T) const {
   const auto token = shape_.num_heads * shape_.head_dim;
   return slots.as_strided(
-    {part.count, T, shape_.num_heads, shape_.head_dim}, {s.row_tokens * token, token, shape_.head_dim, 1},
-    (part.first_slot + from) * token);
+      {part.count, T, shape_.num_heads, shape_.head_dim}, {s.row_tokens * token, token, shape_.head_dim, 1},
+      (part.first_slot + from) * token);
 }
 
 void kv_cache::write_pool(at::Tensor& slots, const session& s, int64_t position, const at::Tensor& values) const {
@@ -143,7 +150,7 @@ void kv_cache::write_pool(at::Tensor& slots, const session& s, int64_t position,
 }
 
 void kv_cache::write(
-  int64_t block, const session& s, int64_t position, const at::Tensor& keys, const at::Tensor& values) {
+    int64_t block, const session& s, int64_t position, const at::Tensor& keys, const at::Tensor& values) {
   write_pool(pools_[block].keys, s, position, keys);
   write_pool(pools_[block].values, s, position, values);
 }

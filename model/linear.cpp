@@ -22,8 +22,12 @@ at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight) {
   const auto input = x.to(at::kFloat).contiguous();
   auto output = at::empty({rows, columns}, input.options());
   const row_product<Weight> product{
-    input.const_data_ptr<float>(), static_cast<const Weight*>(weight.const_data_ptr()), output.mutable_data_ptr<float>(),
-    rows, columns, depth};
+      input.const_data_ptr<float>(),
+      static_cast<const Weight*>(weight.const_data_ptr()),
+      output.mutable_data_ptr<float>(),
+      rows,
+      columns,
+      depth};
   const auto groups = (columns + columns_per_group - 1) / columns_per_group;
   const auto products_per_group = std::max<int64_t>(1, rows * depth * columns_per_group);
   const auto grain = std::max<int64_t>(1, min_products_per_thread / products_per_group);

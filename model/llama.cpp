@@ -30,15 +30,17 @@ struct named_activation {
   activation apply;
 };
 
-at::Tensor gelu_tanh(const at::Tensor& x) { return at::gelu(x, /*approximate=*/"tanh"); }
+at::Tensor gelu_tanh(const at::Tensor& x) {
+  return at::gelu(x, /*approximate=*/"tanh");
+}
 
 constexpr named_activation activations[] = {
-  {"silu", [](const at::Tensor& x) { return at::silu(x); }},
-  {"swish", [](const at::Tensor& x) { return at::silu(x); }},
-  {"gelu", [](const at::Tensor& x) { return at::gelu(x); }},
-  {"gelu_new", gelu_tanh},
-  {"gelu_pytorch_tanh", gelu_tanh},
-  {"relu", [](const at::Tensor& x) { return at::relu(x); }},
+    {"silu", [](const at::Tensor& x) { return at::silu(x); }},
+    {"swish", [](const at::Tensor& x) { return at::silu(x); }},
+    {"gelu", [](const at::Tensor& x) { return at::gelu(x); }},
+    {"gelu_new", gelu_tanh},
+    {"gelu_pytorch_tanh", gelu_tanh},
+    {"relu", [](const at::Tensor& x) { return at::relu(x); }},
 };
 
 struct llama_config {
@@ -69,8 +71,8 @@ rope_scaling read_scaling(const config_fields& fields) {
   if (type == "linear") return linear_rope_scaling{fields.positive("factor")};
   if (type != "llama3") fields.refuse("rope_type", "is " + in_quotes(type) + "; known are default, linear, llama3");
   const llama3_rope_scaling s{
-    fields.positive("factor"), fields.positive("low_freq_factor"), fields.positive("high_freq_factor"),
-    fields.positive("original_max_position_embeddings")};
+      fields.positive("factor"), fields.positive("low_freq_factor"), fields.positive("high_freq_factor"),
+      fields.positive("original_max_position_embeddings")};
   if (s.high_freq_factor <= s.low_freq_factor) fields.refuse("high_freq_factor", "is not above low_freq_factor");
   return s;
 }
@@ -90,11 +92,13 @@ llama_config read_config(const checkpoint& source) {
   c.num_attention_heads = fields.size({"num_attention_heads"});
   const auto key_value_heads = fields.size_or("num_key_value_heads", c.num_attention_heads);
   if (c.num_attention_heads % key_value_heads != 0)
-    fields.refuse("num_key_value_heads", "(" + std::to_string(key_value_heads) + ") does not divide num_attention_heads " +
-                                           std::to_string(c.num_attention_heads));
+    fields.refuse(
+        "num_key_value_heads", "(" + std::to_string(key_value_heads) + ") does not divide num_attention_heads " +
+                                   std::to_string(c.num_attention_heads));
   if (!fields.has("head_dim") && hidden_size % c.num_attention_heads != 0)
-    fields.refuse("num_attention_heads", "(" + std::to_string(c.num_attention_heads) + ") does not divide hidden_size " +
-                                           std::to_string(hidden_size) + ", and there is no head_dim");
+    fields.refuse(
+        "num_attention_heads", "(" + std::to_string(c.num_attention_heads) + ") does not divide hidden_size " +
+                                   std::to_string(hidden_size) + ", and there is no head_dim");
   const auto head_dim = fields.size_or("head_dim", std::max<int64_t>(1, hidden_size / c.num_attention_heads));
   if (head_dim % 2 != 0) fields.refuse("head_dim", "(" + std::to_string(head_dim) + ") is odd");
   c.sizes = {num_blocks(source), hidden_size, fields.size({"vocab_size"}), key_value_heads, head_dim};
@@ -115,11 +119,13 @@ struct projection {
   std::optional<at::Tensor> bias;
 };
 
-at::Tensor apply(const projection& p, const at::Tensor& x) { return linear(x, p.weight, p.bias); }
+at::Tensor apply(const projection& p, const at::Tensor& x) {
+  return linear(x, p.weight, p.bias);
+}
 
 /// Layers that read the same input are one matrix: [rows of all, in].
 projection load_projection(
-  const weight_source& weights, const std::vector<weight_source::part>& layers, int64_t in, bool has_bias) {
+    const weight_source& weights, const std::vector<weight_source::part>& layers, int64_t in, bool has_bias) {
   std::vector<weight_source::part> matrices, biases;
   for (const auto& layer : layers) {
     matrices.push_back({layer.name + ".weight", layer.rows});
@@ -139,8 +145,8 @@ class llama_block : public block {
     const auto self_attn = prefix + "self_attn.", mlp = prefix + "mlp.";
     input_layernorm_ = weights.load(prefix + "input_layernorm.weight", {C});
     qkv_proj_ = load_projection(
-      weights, {{self_attn + "q_proj", q_size}, {self_attn + "k_proj", kv_size}, {self_attn + "v_proj", kv_size}}, C,
-      config.attention_bias);
+        weights, {{self_attn + "q_proj", q_size}, {self_attn + "k_proj", kv_size}, {self_attn + "v_proj", kv_size}}, C,
+        config.attention_bias);
     o_proj_ = load_projection(weights, {{self_attn + "o_proj", C}}, q_size, config.attention_bias);
     post_attention_layernorm_ = weights.load(prefix + "post_attention_layernorm.weight", {C});
     gate_up_proj_ = load_projection(weights, {{mlp + "gate_proj", I}, {mlp + "up_proj", I}}, C, config.mlp_bias);
@@ -148,7 +154,8 @@ class llama_block : public block {
   }
 
   at::Tensor forward(const at::Tensor& hidden, const ragged_pass& pass, kv_cache& cache, int64_t index) const override {
-    const auto attended = self_attn(rms_norm(hidden, input_layernorm_, config_.rms_norm_eps), pass, cache, index).add_(hidden);
+    const auto attended =
+        self_attn(rms_norm(hidden, input_layernorm_, config_.rms_norm_eps), pass, cache, index).add_(hidden);
     return mlp(rms_norm(attended, post_attention_layernorm_, config_.rms_norm_eps)).add_(attended);
   }
 
@@ -177,9 +184,10 @@ class llama_outer_layers : public outer_layers {
   llama_outer_layers(const llama_config& config, const weight_source& weights)
       : rms_norm_eps_(config.rms_norm_eps),
         embed_tokens_(weights.load("embed_tokens.weight", {config.sizes.vocab_size, config.sizes.hidden_size})),
-        lm_head_(config.tie_word_embeddings
-                   ? embed_tokens_
-                   : weights.load("lm_head.weight", {config.sizes.vocab_size, config.sizes.hidden_size})),
+        lm_head_(
+            config.tie_word_embeddings
+                ? embed_tokens_
+                : weights.load("lm_head.weight", {config.sizes.vocab_size, config.sizes.hidden_size})),
         norm_(weights.load("norm.weight", {config.sizes.hidden_size})) {}
 
   at::Tensor embed(const at::Tensor& ids) const override { return at::embedding(embed_tokens_, ids); }
@@ -201,7 +209,7 @@ class llama : public family {
 
   uint32_t max_positions() const override {
     return static_cast<uint32_t>(
-      std::min(config_.max_position_embeddings, config_.sliding_window.value_or(config_.max_position_embeddings)));
+        std::min(config_.max_position_embeddings, config_.sliding_window.value_or(config_.max_position_embeddings)));
   }
 
   std::string refuse_length(uint32_t length) const override {
@@ -237,7 +245,9 @@ class llama : public family {
 
 }  // namespace
 
-std::unique_ptr<family> read_llama(const checkpoint& source) { return std::make_unique<llama>(read_config(source)); }
+std::unique_ptr<family> read_llama(const checkpoint& source) {
+  return std::make_unique<llama>(read_config(source));
+}
 
 std::unique_ptr<family> read_mistral(const checkpoint& source) {
   constexpr int64_t window_of_the_first_release = 4096;

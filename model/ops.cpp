@@ -5,7 +5,6 @@
 #include <numbers>
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/layer_norm.h>
@@ -19,7 +18,9 @@ namespace {
 
 constexpr auto minus_infinity = -std::numeric_limits<float>::infinity();
 
-float scaled(float frequency, const linear_rope_scaling& s) { return frequency / static_cast<float>(s.factor); }
+float scaled(float frequency, const linear_rope_scaling& s) {
+  return frequency / static_cast<float>(s.factor);
+}
 
 float scaled(float frequency, const llama3_rope_scaling& s) {
   const auto original = s.original_max_position_embeddings;
@@ -31,36 +32,32 @@ float scaled(float frequency, const llama3_rope_scaling& s) {
   return static_cast<float>((1 - kept) * stretched + kept * frequency);
 }
 
-float scaled(float frequency, std::monostate) { return frequency; }
+float scaled(float frequency, std::monostate) {
+  return frequency;
+}
 
 /// 2^(-8 / heads), squared, cubed …: the slopes of a power of two heads.
-float slope_base(int64_t heads) { return std::exp2(-8.0f / static_cast<float>(heads)); }
+float slope_base(int64_t heads) {
+  return std::exp2(-8.0f / static_cast<float>(heads));
+}
 
 at::Tensor dot_product_attention(
-  const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const attention_mask& mask) {
-  const auto added = mask.added.defined() ? std::optional(mask.added) : std::nullopt;
-  return at::scaled_dot_product_attention(q, keys, values, added, /*dropout_p=*/0.0, mask.is_causal);
+    const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& added, bool is_causal) {
+  return at::scaled_dot_product_attention(
+      q, keys, values, added.defined() ? std::optional(added) : std::nullopt, /*dropout_p=*/0.0, is_causal,
+      /*scale=*/{},
+      /*enable_gqa=*/q.size(1) != keys.size(1));
 }
 
-/// One new token: its G heads of a key/value head are G queries that see every key.
+/// One new token: its G heads of a key/value head are G queries that see every key; one product in place of G.
 at::Tensor attention_of_one(
-  const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const attention_mask& mask) {
-  const auto B = q.size(0), H = q.size(2), D = q.size(3), K = keys.size(1), S = keys.size(2);
-  auto folded = attention_mask{mask.added, /*is_causal=*/false};
-  if (mask.added.dim() == 3) folded.added = mask.added.reshape({1, K, H / K, S});  // from [H, 1, S]
-  if (mask.added.dim() == 2) folded.added = mask.added.expand({H / K, S});         // from [1, S]
-  return dot_product_attention(q.reshape({B, K, H / K, D}), keys, values, folded).reshape({B, 1, H, D});
-}
-
-/// One row of the batch: each key/value head is shared by its G heads without being copied.
-at::Tensor attention_of_row(
-  const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const attention_mask& mask) {
-  const auto T = q.size(0), H = q.size(1), D = q.size(2), K = keys.size(0), S = keys.size(1), G = H / K;
-  const auto shared = [&](const at::Tensor& t) { return t.unsqueeze(1).expand({K, G, S, D}); };
-  auto grouped = mask;
-  if (mask.added.dim() == 3) grouped.added = mask.added.reshape({K, G, T, S});
-  const auto y = dot_product_attention(q.reshape({T, K, G, D}).permute({1, 2, 0, 3}), shared(keys), shared(values), grouped);
-  return y.permute({2, 0, 1, 3}).reshape({T, H, D});
+    const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& added) {
+  const auto B = q.size(0), H = q.size(2), D = q.size(3), K = keys.size(1), S = keys.size(2), G = H / K;
+  auto folded = added;
+  if (added.dim() == 3) folded = added.reshape({1, K, G, S});  // from [H, 1, S]
+  if (added.dim() == 2) folded = added.expand({G, S});         // from [1, S]
+  return dot_product_attention(q.reshape({B, K, G, D}), keys, values, folded, /*is_causal=*/false)
+      .reshape({B, 1, H, D});
 }
 
 }  // namespace
@@ -121,17 +118,10 @@ at::Tensor causal_mask(int64_t T, int64_t S, c10::Device device) {
 }
 
 at::Tensor attention(
-  const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const attention_mask& mask) {
-  const auto B = q.size(0), T = q.size(1), H = q.size(2);
-  if (T == 1) return attention_of_one(q, keys, values, mask);
-  if (keys.size(1) == H) {
-    const auto of_heads = mask.added.dim() == 3 ? mask.added.unsqueeze(0) : mask.added;
-    return dot_product_attention(q.transpose(1, 2), keys, values, {of_heads, mask.is_causal}).transpose(1, 2);
-  }
-  if (B == 1) return attention_of_row(q[0], keys[0], values[0], mask).unsqueeze(0);
-  auto y = at::empty(q.sizes(), q.options());
-  for (int64_t b = 0; b < B; ++b) y[b].copy_(attention_of_row(q[b], keys[b], values[b], mask));
-  return y;
+    const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const attention_mask& mask) {
+  if (q.size(1) == 1) return attention_of_one(q, keys, values, mask.added);
+  const auto added = mask.added.dim() == 3 ? mask.added.unsqueeze(0) : mask.added;
+  return dot_product_attention(q.transpose(1, 2), keys, values, added, mask.is_causal).transpose(1, 2);
 }
 
 }  // namespace corolla::model

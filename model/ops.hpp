@@ -38,11 +38,11 @@ rotation rotation_at(const at::Tensor& positions, const at::Tensor& frequencies)
 /// Turns the pairs (i, i + D / 2) of every head.  x: [R, H, D] -> [R, H, D]; computed in float32.
 at::Tensor rotate(const at::Tensor& x, const rotation& by);
 
-/// BLOOM's slopes for any number of heads: a geometric series for the closest power of two below, and every second term of
-/// the series for twice as many heads for the rest.
+/// BLOOM's slopes for any number of heads: a geometric series for the closest power of two below, and every second term
+/// of the series for twice as many heads for the rest.
 std::vector<float> alibi_slopes(int64_t num_heads);
-/// slopes: float32 [H] -> float32 [H, T, S]: slope × (position of the key - last position), -inf where the key is later than the query.
-/// The T queries are the last of the S positions.
+/// slopes: float32 [H] -> float32 [H, T, S]: slope × (position of the key - last position), -inf where the key is later
+/// than the query. The T queries are the last of the S positions.
 at::Tensor alibi_mask(const at::Tensor& slopes, int64_t T, int64_t S);
 /// float32 [T, S]: 0, or -inf where the key is later than the query; the T queries are the last of the S positions.
 at::Tensor causal_mask(int64_t T, int64_t S, c10::Device device);

@@ -35,6 +35,7 @@ at::Tensor positions_of(const ragged_pass& pass, c10::Device device);
 
 /// Causal self-attention; stores the new keys and values in the cache.  q: [R, H, D]; k, v: [R, K, D] -> [R, H × D].
 at::Tensor attend(
-  const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const ragged_pass& pass, kv_cache& cache, int64_t block);
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const ragged_pass& pass, kv_cache& cache,
+    int64_t block);
 
 }  // namespace corolla::model

@@ -28,7 +28,9 @@ struct depth_block {
   int64_t begin, end;
 };
 
-COROLLA_AVX2 inline __m256 load(const float* p) { return _mm256_loadu_ps(p); }
+COROLLA_AVX2 inline __m256 load(const float* p) {
+  return _mm256_loadu_ps(p);
+}
 
 COROLLA_AVX2 inline __m256 load(const bfloat16_bits* p) {
   const auto halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -50,8 +52,8 @@ COROLLA_AVX2 inline float sum(__m256 v) {
   return _mm_cvtss_f32(s);
 }
 
-/// Rows x Columns outputs at (row, column).  Prefetch asks for the weights of the next tile: the processor's own prefetcher
-/// stops at a page's end, which shows where several rows keep it from running ahead.
+/// Rows x Columns outputs at (row, column).  Prefetch asks for the weights of the next tile: the processor's own
+/// prefetcher stops at a page's end, which shows where several rows keep it from running ahead.
 template <int Rows, int Columns, bool Prefetch, class Weight>
 COROLLA_AVX2 void compute_tile(const row_product<Weight>& p, depth_block block, int64_t row, int64_t column) {
   const auto* x = p.input + row * p.depth;
@@ -67,8 +69,7 @@ COROLLA_AVX2 void compute_tile(const row_product<Weight>& p, depth_block block, 
     COROLLA_UNROLL
     for (int c = 0; c < Columns; ++c) {
       weights[c] = load(w + c * p.depth + d);
-      if constexpr (Prefetch)
-        _mm_prefetch(reinterpret_cast<const char*>(w + (c + Columns) * p.depth + d), _MM_HINT_T0);
+      if constexpr (Prefetch) _mm_prefetch(reinterpret_cast<const char*>(w + (c + Columns) * p.depth + d), _MM_HINT_T0);
     }
     COROLLA_UNROLL
     for (int r = 0; r < Rows; ++r) {
@@ -81,7 +82,7 @@ COROLLA_AVX2 void compute_tile(const row_product<Weight>& p, depth_block block, 
     for (int r = 0; r < Rows; ++r)
       for (int c = 0; c < Columns; ++c)
         sums[r][c] = _mm256_fmadd_ps(
-          load_few(x + r * p.depth + d, block.end - d), load_few(w + c * p.depth + d, block.end - d), sums[r][c]);
+            load_few(x + r * p.depth + d, block.end - d), load_few(w + c * p.depth + d, block.end - d), sums[r][c]);
   }
   auto* y = p.output + row * p.columns + column;
   for (int r = 0; r < Rows; ++r)
@@ -100,18 +101,27 @@ void compute_rows(const row_product<Weight>& p, depth_block block, int64_t row, 
 /// The tile for 1 to 8 rows: as many sums as the sixteen registers hold.
 template <bool Prefetch, class Weight>
 void compute_few_rows(
-  const row_product<Weight>& p, depth_block block, int64_t row, int64_t rows, int64_t begin, int64_t end) {
+    const row_product<Weight>& p, depth_block block, int64_t row, int64_t rows, int64_t begin, int64_t end) {
   switch (rows) {
     // One row is bound by memory, which a processor reads best when left alone.
-    case 1: return compute_rows<1, 8, false>(p, block, row, begin, end);
-    case 2: return compute_rows<2, 6, Prefetch>(p, block, row, begin, end);
-    case 3: return compute_rows<3, 4, Prefetch>(p, block, row, begin, end);
-    case 4: return compute_rows<4, 3, Prefetch>(p, block, row, begin, end);
-    case 5: return compute_rows<5, 1, Prefetch>(p, block, row, begin, end);
-    case 6: return compute_rows<6, 1, Prefetch>(p, block, row, begin, end);
-    case 7: return compute_rows<7, 1, Prefetch>(p, block, row, begin, end);
-    case 8: return compute_rows<8, 1, Prefetch>(p, block, row, begin, end);
-    default: throw std::logic_error("no tile has so many rows");
+    case 1:
+      return compute_rows<1, 8, false>(p, block, row, begin, end);
+    case 2:
+      return compute_rows<2, 6, Prefetch>(p, block, row, begin, end);
+    case 3:
+      return compute_rows<3, 4, Prefetch>(p, block, row, begin, end);
+    case 4:
+      return compute_rows<4, 3, Prefetch>(p, block, row, begin, end);
+    case 5:
+      return compute_rows<5, 1, Prefetch>(p, block, row, begin, end);
+    case 6:
+      return compute_rows<6, 1, Prefetch>(p, block, row, begin, end);
+    case 7:
+      return compute_rows<7, 1, Prefetch>(p, block, row, begin, end);
+    case 8:
+      return compute_rows<8, 1, Prefetch>(p, block, row, begin, end);
+    default:
+      throw std::logic_error("no tile has so many rows");
   }
 }
 
@@ -125,7 +135,9 @@ void compute_block(const row_product<Weight>& p, depth_block block, int64_t begi
 
 }  // namespace
 
-bool has_row_kernel() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_row_kernel() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
 template <class Weight>
 void compute_columns(const row_product<Weight>& product, int64_t begin, int64_t end) {
@@ -147,7 +159,9 @@ void compute_columns(const row_product<Weight>& product, int64_t begin, int64_t 
 
 namespace corolla::model {
 
-bool has_row_kernel() { return false; }
+bool has_row_kernel() {
+  return false;
+}
 
 template <class Weight>
 void compute_columns(const row_product<Weight>&, int64_t, int64_t) {

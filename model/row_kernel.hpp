@@ -1,7 +1,7 @@
 // Rows times a weight matrix with AVX2, on bare pointers.
 //
-// Every output is the sum of the same eight partial sums in the same order, whatever tile it is computed in: the number of
-// rows changes the speed, never a bit.
+// Every output is the sum of the same eight partial sums in the same order, whatever tile it is computed in: the number
+// of rows changes the speed, never a bit.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,8 @@ std::string refuse_shape(const span_step& step, const kv_cache::session& s, int6
                                  !std::all_of(step.hypo_ids.begin(), step.hypo_ids.end(), is_row)))
     return "hypo_ids must be one row of the batch for each of its " + std::to_string(s.batch) + " rows";
   if (step.position > s.length)
-    return "position " + std::to_string(step.position) + " is beyond the session's " + std::to_string(s.length) + " tokens";
+    return "position " + std::to_string(step.position) + " is beyond the session's " + std::to_string(s.length) +
+           " tokens";
   if (dims[1] > s.max_length - step.position)
     return std::to_string(dims[1]) + " tokens at position " + std::to_string(step.position) +
            " are beyond the session's max_length " + std::to_string(s.max_length);
@@ -64,12 +65,12 @@ class block_span final : public span {
         blocks_(blocks),
         compute_(options.compute),
         device_(device),
-        cache_(cache_layout(*family_, blocks, options), at::TensorOptions(scalar_type(options.compute)).device(device)) {}
+        cache_(
+            cache_layout(*family_, blocks, options), at::TensorOptions(scalar_type(options.compute)).device(device)) {}
 
   void load_weights(const checkpoint& source, const std::function<void(uint32_t, uint32_t)>& progress) {
-    const weight_source weights(source, compute_, device_);
     for (auto index = blocks_.begin; index < blocks_.end; ++index) {
-      layers_.push_back(family_->load_block(weights, index));
+      layers_.push_back(family_->load_block(weight_source(source, compute_, device_), index));
       if (progress) progress(static_cast<uint32_t>(layers_.size()), blocks_.size());
     }
   }
@@ -99,7 +100,8 @@ class block_span final : public span {
   /// [R, C] -> [R, C]; nullopt: stopped.
   std::optional<at::Tensor> run_blocks(admitted_steps& work, const std::atomic<bool>& stop);
   void run_admitted(
-    std::span<const span_step> steps, admitted_steps& work, const std::atomic<bool>& stop, std::vector<span_result>& results);
+      std::span<const span_step> steps, admitted_steps& work, const std::atomic<bool>& stop,
+      std::vector<span_result>& results);
 
   std::unique_ptr<family> family_;
   block_range blocks_;
@@ -114,7 +116,7 @@ kv_cache::layout block_span::cache_layout(const family& kind, block_range blocks
   const auto pages = (options.cache_tokens + options.page_tokens - 1) / options.page_tokens;
   const auto& dims = kind.dims();
   const kv_cache::layout layout{
-    blocks.size(), static_cast<int64_t>(pages), options.page_tokens, dims.num_key_value_heads, dims.head_dim};
+      blocks.size(), static_cast<int64_t>(pages), options.page_tokens, dims.num_key_value_heads, dims.head_dim};
   const int64_t pool[] = {layout.num_pages, layout.page_tokens, layout.num_heads, layout.head_dim};
   if (!num_elements(pool))
     throw std::invalid_argument("a cache of " + std::to_string(options.cache_tokens) + " tokens is too large");
@@ -170,7 +172,8 @@ std::optional<at::Tensor> block_span::run_blocks(admitted_steps& work, const std
 }
 
 void block_span::run_admitted(
-  std::span<const span_step> steps, admitted_steps& work, const std::atomic<bool>& stop, std::vector<span_result>& results) {
+    std::span<const span_step> steps, admitted_steps& work, const std::atomic<bool>& stop,
+    std::vector<span_result>& results) {
   const auto hidden = run_blocks(work, stop);
   for (size_t i = 0; i < work.indices.size(); ++i) {
     auto& result = results[work.indices[i]];
@@ -211,10 +214,11 @@ std::vector<span_result> block_span::run(std::span<const span_step> steps, const
 }  // namespace
 
 std::unique_ptr<span> span::load(
-  const checkpoint& source, block_range blocks, const span_options& options,
-  const std::function<void(uint32_t, uint32_t)>& progress) {
+    const checkpoint& source, block_range blocks, const span_options& options,
+    const std::function<void(uint32_t, uint32_t)>& progress) {
   if (options.compute != dtype::float32 && options.compute != dtype::bfloat16)
-    throw std::invalid_argument("blocks compute in float32 or bfloat16, not in " + std::string(to_string(options.compute)));
+    throw std::invalid_argument(
+        "blocks compute in float32 or bfloat16, not in " + std::string(to_string(options.compute)));
   if (options.page_tokens == 0 || options.page_tokens > max_page_tokens)
     throw std::invalid_argument("page_tokens must be from 1 to " + std::to_string(max_page_tokens));
   constexpr uint64_t max_cache_tokens = uint64_t{1} << 40;
@@ -224,7 +228,7 @@ std::unique_ptr<span> span::load(
   const auto num_blocks = static_cast<uint32_t>(kind->dims().num_blocks);
   if (blocks.empty() || blocks.end > num_blocks)
     throw std::invalid_argument(
-      "blocks " + to_string(blocks) + " are not within the model's " + to_string(block_range{0, num_blocks}));
+        "blocks " + to_string(blocks) + " are not within the model's " + to_string(block_range{0, num_blocks}));
   const auto device = open_device(options.device);
   const c10::InferenceMode guard;
   try {

@@ -24,7 +24,8 @@ struct span_options {
   std::string device = "cpu";
   /// Tokens in a page of the cache.
   uint32_t page_tokens = 16;
-  /// Size of the cache: tokens that all sessions together may hold (each with keys and values of every block), rounded up to pages.
+  /// Size of the cache: tokens that all sessions together may hold (each with keys and values of every block), rounded
+  /// up to pages.
   uint64_t cache_tokens = 4096;
 };
 
@@ -56,19 +57,21 @@ class span {
  public:
   virtual ~span() = default;
 
-  /// Loads `blocks` of a model.  `progress(blocks_done, blocks_all)` may be empty.  Throws checkpoint_error (file, field),
-  /// std::invalid_argument (options, a range beyond the model, an unknown family) or std::runtime_error (no such device).
+  /// Loads `blocks` of a model.  `progress(blocks_done, blocks_all)` may be empty.  Throws checkpoint_error (file,
+  /// field), std::invalid_argument (options, a range beyond the model, an unknown family) or std::runtime_error (no
+  /// such device).
   static std::unique_ptr<span> load(
-    const checkpoint& source, block_range blocks, const span_options& options,
-    const std::function<void(uint32_t, uint32_t)>& progress = {});
+      const checkpoint& source, block_range blocks, const span_options& options,
+      const std::function<void(uint32_t, uint32_t)>& progress = {});
 
   virtual block_range blocks() const = 0;
   virtual int64_t hidden_size() const = 0;
-  /// The most positions a session can have (max_position_embeddings), or UINT32_MAX where the family has no limit (ALiBi).
+  /// The most positions a session can have (max_position_embeddings), or UINT32_MAX where the family has no limit
+  /// (ALiBi).
   virtual uint32_t max_positions() const = 0;
 
-  /// Pages for `batch` rows of `max_length` tokens of the blocks `part` (within blocks()); nullopt when there is no room now.
-  /// Throws std::invalid_argument for a batch or length of 0 and for a part outside the span.
+  /// Pages for `batch` rows of `max_length` tokens of the blocks `part` (within blocks()); nullopt when there is no
+  /// room now. Throws std::invalid_argument for a batch or length of 0 and for a part outside the span.
   virtual std::optional<cache_id> reserve(block_range part, uint32_t batch, uint32_t max_length) = 0;
   virtual void release(cache_id id) = 0;
   /// Tokens that `reserve` takes for such a session: batch × max_length rounded up to pages.
@@ -77,9 +80,9 @@ class span {
   virtual uint64_t free_tokens() const = 0;
 
   /// Runs the steps as one pass over the weights: linear layers over the rows of all steps, attention for each session.
-  /// Each session appears at most once.  All steps' sessions have the same part of the span.  Inputs are checked here: shape, float type,
-  /// finite values, position and length; what does not fit fails that step alone.  Between blocks `stop` is looked at;
-  /// once it is true the pass ends and every step fails with "stopped".
+  /// Each session appears at most once.  All steps' sessions have the same part of the span.  Inputs are checked here:
+  /// shape, float type, finite values, position and length; what does not fit fails that step alone.  Between blocks
+  /// `stop` is looked at; once it is true the pass ends and every step fails with "stopped".
   virtual std::vector<span_result> run(std::span<const span_step> steps, const std::atomic<bool>& stop) = 0;
 };
 

@@ -15,6 +15,10 @@ class weight_source {
  public:
   /// `source` must outlive it.
   weight_source(const checkpoint& source, dtype type, c10::Device device);
+  /// Gives back what converting the tensors left unused in the heap.
+  ~weight_source();
+  weight_source(const weight_source&) = delete;
+  weight_source& operator=(const weight_source&) = delete;
 
   /// Throws checkpoint_error naming the tensor, the shape found and the one expected.
   at::Tensor load(const std::string& name, const shape& expected) const;

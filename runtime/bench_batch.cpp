@@ -2,9 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -125,9 +125,10 @@ std::vector<bench_row> at_the_block(const bench_settings& settings) {
 
 double clients_at_once(client& swarm, const model::generation_request& request, uint32_t count) {
   auto begun = steady_clock::now();
-  std::vector<std::thread> threads;
-  for (uint32_t i = 0; i < count; ++i) threads.emplace_back([&] { swarm.generate(request); });
-  for (auto& thread : threads) thread.join();
+  std::vector<std::future<generated>> all;
+  for (uint32_t i = 0; i < count; ++i)
+    all.push_back(std::async(std::launch::async, [&] { return swarm.generate(request); }));
+  for (auto& one : all) one.get();
   return count * request.max_new_tokens / std::chrono::duration<double>(steady_clock::now() - begun).count();
 }
 

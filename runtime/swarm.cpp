@@ -33,7 +33,12 @@ void join_private(const swarm_options& options, swarm_membership& membership, bo
   membership.link.certificate.assign(bytes, bytes + encoded.size());
   membership.link.judge = [id = *swarm](std::span<const uint8_t> shown, actors::link_info& info)
     -> std::optional<actors::wire::refusal> {
-    auto result = crypto::judge(std::as_bytes(shown), id, info.peer, wall_clock());
+    if (shown.empty())
+      return actors::wire::refusal{
+        actors::errc::not_a_member, "the swarm is private, and no certificate was shown: ask for one, and set --swarm private"};
+    // Who says that it serves must be allowed to.
+    auto claimed = info.is_server ? crypto::role::server : crypto::role::client;
+    auto result = crypto::judge(std::as_bytes(shown), id, info.peer, wall_clock(), claimed);
     if (auto refused = std::get_if<crypto::refusal>(&result))
       return actors::wire::refusal{actors::errc::not_a_member, refused->sentence};
     info.roles = {std::get<crypto::membership>(result).role()};

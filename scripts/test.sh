@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh --test
 model=$(scripts/fetch_model.sh)
-export COROLLA_SMOLLM2="$model"
+export COROLLA_SMOLLM2_GGUF="$model"
 jobs=${COROLLA_JOBS:-$(scripts/jobs.sh)}
 
 build() {  # build PRESET TARGET...

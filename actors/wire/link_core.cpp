@@ -8,8 +8,8 @@
 namespace corolla::actors::wire {
 namespace {
 
-// Payloads up to this size share a TLS record with their frame headers.
-constexpr size_t merge_bytes = 12 * 1024;
+// What a TLS record holds at the most.
+constexpr size_t record_bytes = 16 * 1024;
 
 uint32_t body_length(const outgoing& message) {
   return static_cast<uint32_t>(message.body.size() + (announces_data(message.type) ? sizeof(uint32_t) : 0));
@@ -72,45 +72,69 @@ bool link_core::pull(std::vector<char>& out) {
   auto before = out.size();
   out.insert(out.end(), pending_.begin(), pending_.end());
   pending_.clear();
+  // What is urgent goes out a record at a time, so that the peer decrypts the first while the next is encrypted.
+  auto most = [&] { return rest_.cls == priority::step ? 2 * record_bytes : size_t{limits::piece_bytes}; };
   if (!over_ && channel_->state() == crypto::tls_state::open)
-    while (out.size() - before < limits::piece_bytes && add_frames(out)) {
+    while (add_record(out) && out.size() - before < most()) {
     }
   bytes_sent_ += out.size() - before;
   return out.size() > before;
 }
 
-/// Frames up to a piece of tensor data, in as few TLS records as they fit.
-bool link_core::add_frames(std::vector<char>& out) {
+bool link_core::has_more() const {
+  if (over_ || channel_->state() != crypto::tls_state::open)
+    return !pending_.empty();
+  auto owes_goodbye = phase_ == phase::ending && !goodbye_queued_;
+  return !pending_.empty() || !rest_.payload.empty() || !outbox_.idle() || owes_goodbye;
+}
+
+/// One full record, as far as there is something to fill it.
+bool link_core::add_record(std::vector<char>& out) {
   plain_.clear();
-  outbox::piece piece;
-  while (plain_.size() < merge_bytes) {
-    auto next = outbox_.next(plain_);
-    if (!next && phase_ == phase::ending && !goodbye_queued_) {
-      goodbye_queued_ = true;
-      report_dropped(outbox_.drop_payloads(), why_);
-      std::vector<std::byte> body{static_cast<std::byte>(why_.code)};
-      auto text = std::as_bytes(std::span{why_.text}).first(std::min(why_.text.size(), limits::goodbye_text_bytes));
-      body.insert(body.end(), text.begin(), text.end());
-      outbox_.push_own(frame_type::goodbye, 0, std::move(body));
-      continue;
-    }
-    if (!next)
+  crypto::byte_view plain;
+  while (plain_.size() < record_bytes) {
+    if (rest_.payload.empty() && !next_piece())
       break;
-    piece_sent(*next);
-    if (plain_.size() + next->payload.size() > merge_bytes) {
-      piece = *next;
+    auto part = rest_.payload.first(std::min(rest_.payload.size(), record_bytes - std::min(record_bytes, plain_.size())));
+    if (part.size() == record_bytes)
+      plain = part;  // without a copy
+    else
+      plain_.insert(plain_.end(), part.begin(), part.end());
+    rest_.payload = rest_.payload.subspan(part.size());
+    if (!plain.empty())
       break;
-    }
-    plain_.insert(plain_.end(), next->payload.begin(), next->payload.end());
   }
-  if (plain_.empty())
+  if (plain.empty())
+    plain = plain_;
+  if (plain.empty())
     return false;
-  if (!channel_->write(plain_, out) || !channel_->write(piece.payload, out)) {
+  if (!channel_->write(plain, out)) {
     finish(channel_->failure());
     return false;
   }
-  if (goodbye_queued_ && outbox_.idle())
+  if (rest_.payload.empty())
+    piece_sent(std::exchange(rest_, {}));
+  if (goodbye_queued_ && outbox_.idle() && rest_.payload.empty())
     channel_->close(out);
+  return true;
+}
+
+/// False: there is nothing that may be sent.
+bool link_core::next_piece() {
+  piece_sent(std::exchange(rest_, {}));
+  auto next = outbox_.next(plain_);
+  if (!next && phase_ == phase::ending && !goodbye_queued_) {
+    goodbye_queued_ = true;
+    report_dropped(outbox_.drop_payloads(), why_);
+    std::vector<std::byte> body{static_cast<std::byte>(why_.code)};
+    auto text = std::as_bytes(std::span{why_.text}).first(std::min(why_.text.size(), limits::goodbye_text_bytes));
+    body.insert(body.end(), text.begin(), text.end());
+    outbox_.push_own(frame_type::goodbye, 0, std::move(body));
+    next = outbox_.next(plain_);
+  }
+  if (!next)
+    return false;
+  rest_ = std::move(*next);
   return true;
 }
 

@@ -74,6 +74,8 @@ class link_core : private frame_reader::listener {
   /// Appends what is to be sent next, some `piece_bytes` at the most; false: nothing for now.  Wants to be called when
   /// the socket has taken everything from the last time.
   bool pull(std::vector<char>& out);
+  /// Another `pull` would give something.
+  bool has_more() const;
 
   // -- the user --
 
@@ -132,7 +134,8 @@ class link_core : private frame_reader::listener {
   void confirm_end(uint64_t stream);
   void end_here(uint64_t stream, stream_state& state);
   void report_dropped(const std::vector<outbox::ticket>& names, const refusal& why);
-  bool add_frames(std::vector<char>& out);
+  bool add_record(std::vector<char>& out);
+  bool next_piece();
   void piece_sent(const outbox::piece& piece);
   void violate(std::string_view what);
   void begin_ending(refusal why, bool at_once);
@@ -161,6 +164,7 @@ class link_core : private frame_reader::listener {
 
   std::vector<char> pending_;       // what TLS itself has to say
   std::vector<std::byte> plain_;    // frames on their way into TLS
+  outbox::piece rest_;              // of the frame that is being written: what is not in TLS yet
   size_t unproved_bytes_ = 0;
   uint64_t bytes_sent_ = 0, bytes_received_ = 0;
 };

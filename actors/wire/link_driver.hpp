@@ -98,18 +98,14 @@ class link_driver : private link_events {
     pump();
   }
 
-  /// Gives the connection what it takes, and ends the link once it is over.
+  /// Gives the connection a piece, if it has taken the one before, and ends the link once it is over.
   void pump() {
-    auto more = true;
-    for (int piece = 0; piece < pieces_a_turn && more && !connection_->busy(); ++piece) {
-      more = core_->pull(connection_->wr_buf());
-      if (more)
-        connection_->flush();
-    }
+    if (!connection_->busy() && core_->pull(connection_->wr_buf()))
+      connection_->flush();
     if (auto& over = core_->over())
       return end(make_error(over->code, over->text));
-    // The other links have their turn.
-    if (more && !connection_->busy())
+    // Between two pieces comes what is to be read, on this link and on others: an urgent message waits for one piece.
+    if (!connection_->busy() && core_->has_more())
       connection_->yield();
     arm();
   }
@@ -126,7 +122,6 @@ class link_driver : private link_events {
   void owner_ended(const caf::down_msg& down) { close(code_of(down.reason), "the owner of the link ended"); }
 
  private:
-  static constexpr int pieces_a_turn = 4;
   static constexpr size_t proved_read_bytes = 256 * 1024;
 
   link_core::time_point now() const { return self_->clock().now(); }

@@ -192,6 +192,7 @@ void outbox::add_chunk(uint64_t stream, stream_state& from, item& first, piece& 
   auto size = std::min({rest.size(), size_t{from.credit}, size_t{peer_.chunk}, size_t{limits::piece_bytes}});
   append_frame({frame_type::data, first.message.cls, static_cast<uint32_t>(size), stream}, out);
   result.payload = rest.first(size);
+  result.cls = first.message.cls;
   result.owner = first.message.payload.owner();
   first.offset += size;
   from.credit -= size;

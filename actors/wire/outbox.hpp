@@ -25,6 +25,7 @@ class outbox {
   /// What is to be written next: the bytes that were appended, and then `payload`.
   struct piece {
     std::span<const std::byte> payload;
+    priority cls = priority::control;
     /// Keeps `payload` alive.
     std::shared_ptr<const void> owner;
     /// The message that went out with this piece in full.

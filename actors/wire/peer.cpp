@@ -141,12 +141,15 @@ void open_overdue(self_pointer self, uint64_t stream) {
   self->state.streams.erase(stream);
 }
 
-caf::result<step_sink_actor> attach_there(self_pointer self, const session_id& session, edge_owner_actor owner) {
+/// The first step of an edge is there: its session at the peer is open by now.
+uint64_t begin_edge(self_pointer self, const session_id& session, edge_owner_actor owner) {
   auto stream = new_stream(self);
-  auto sink = spawn_sink_proxy(self->system(), self->state.link, stream, session, owner);
+  attach_body body;
+  body.session.bytes = session.bytes;
+  reply(self, frame_type::attach, stream, body);
   self->monitor(owner);
   self->state.streams.emplace(stream, outgoing_edge{std::move(owner)});
-  return sink;
+  return stream;
 }
 
 caf::result<taken> hand_over(self_pointer self, const signed_server_record& record) {
@@ -424,12 +427,15 @@ peer_and_sink_actor::behavior_type peer(self_pointer self, link_actor link, link
   caf::anon_send(state.config.node, up_atom::value, state.info, peer_actor{self});
   return {
     [self](open_atom, const open_request& request, const session_events_actor& events) { return open_there(self, request, events); },
-    [self](attach_atom, const session_id& session, const edge_owner_actor& owner) { return attach_there(self, session, owner); },
+    [self](attach_atom, const session_id& session, const edge_owner_actor& owner) {
+      return spawn_sink_proxy(self->system(), self->state.link, attacher_actor{self}, session, owner);
+    },
     [self](record_atom, const signed_server_record& record) { return hand_over(self, record); },
     [self](snapshot_atom) { return ask_snapshot(self); },
     [self](close_atom, errc code, const std::string& text) { self->send(self->state.link, close_atom::value, code, text); },
     [self](frame_atom, incoming& message) { dispatch(self, message); },
     [self](ended_atom, uint64_t stream) { stream_ended(self, stream); },
+    [self](begin_atom, const session_id& session, const edge_owner_actor& owner) { return begin_edge(self, session, owner); },
     [self](tick_atom, uint64_t stream) { open_overdue(self, stream); }};
 }
 

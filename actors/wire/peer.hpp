@@ -4,6 +4,7 @@
 
 #include "actors/protocol.hpp"
 #include "actors/wire/link.hpp"
+#include "actors/wire/proxies.hpp"
 
 namespace corolla::actors::wire {
 
@@ -17,6 +18,8 @@ struct peer_config {
 using peer_and_sink_actor = peer_actor::extend<
   caf::reacts_to<frame_atom, incoming>,
   caf::reacts_to<ended_atom, uint64_t>,
+  // Attaches to a session at the peer (from a sink proxy).
+  caf::replies_to<begin_atom, session_id, edge_owner_actor>::with<uint64_t>,
   // An open has had its time (from itself).
   caf::reacts_to<tick_atom, uint64_t>>;
 

@@ -1,9 +1,12 @@
 #include "actors/wire/proxies.hpp"
 
+#include <deque>
+
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include "actors/spawn.hpp"
 #include "actors/wire/convert.hpp"
@@ -12,11 +15,14 @@
 namespace corolla::actors::wire {
 namespace {
 
+/// Until the last byte of a step has gone out: a hop that takes no more is given up by its route sooner.
+constexpr auto taken_timeout = std::chrono::minutes{10};
+constexpr auto attach_timeout = std::chrono::seconds{30};
+
 struct proxy_state {
   proxy_state() = default;
   link_actor link;
   uint64_t stream = 0;
-  bool attached = false;
   static constexpr const char* name = "proxy";
 };
 
@@ -64,41 +70,103 @@ session_events_actor::behavior_type events_proxy(proxy<session_events_actor> sel
     }};
 }
 
-outgoing step_message(uint64_t stream, step& s) {
+// -- the door to a session at the peer ----------------------------------------------------------------------------
+
+struct sink_state {
+  sink_state() = default;
+  struct waiting_step {
+    step what;
+    caf::typed_response_promise<taken> answer;
+  };
+  link_actor link;
+  attacher_actor peer;
+  session_id session;
+  edge_owner_actor owner;
+  uint64_t stream = 0;                // 0 until the peer actor has attached
+  std::deque<waiting_step> waiting;   // for that
+  bool attaching = false;
+  uint32_t bulk_on_its_way = 0;
+  static constexpr const char* name = "sink";
+};
+using sink_pointer = step_sink_actor::stateful_pointer<sink_state>;
+
+outgoing step_message(uint64_t stream, priority cls, step& s) {
   outgoing message;
   message.type = frame_type::step;
-  // Prompts are bulk: they must not hold up other sessions' tokens.
-  message.cls = s.hidden.dim(1) > 1 ? priority::bulk : priority::step;
+  message.cls = cls;
   message.stream = stream;
   message.body = encode_body(to_wire(s));
   message.payload = std::move(s.hidden);
   return message;
 }
 
+void send_step(sink_pointer self, step& s, caf::typed_response_promise<taken> answer) {
+  auto& state = self->state;
+  // Prompts are bulk, so that they do not hold up other sessions' tokens; what follows one must not overtake it.
+  auto cls = s.hidden.dim(1) > 1 || state.bulk_on_its_way > 0 ? priority::bulk : priority::step;
+  if (cls == priority::bulk) ++state.bulk_on_its_way;
+  auto settle = [self, cls] {
+    if (cls == priority::bulk) --self->state.bulk_on_its_way;
+  };
+  self->request(state.link, taken_timeout, frame_atom::value, step_message(state.stream, cls, s))
+    .then(
+      [settle, answer](taken done) mutable {
+        settle();
+        answer.deliver(done);
+      },
+      [settle, answer](caf::error& reason) mutable {
+        settle();
+        answer.deliver(std::move(reason));
+      });
+}
+
+/// Only now is the session at the other end sure to be open.
+void attach(sink_pointer self) {
+  auto& state = self->state;
+  state.attaching = true;
+  self->request(state.peer, attach_timeout, begin_atom::value, state.session, state.owner)
+    .then(
+      [self](uint64_t stream) {
+        self->state.stream = stream;
+        auto waiting = std::move(self->state.waiting);
+        for (auto& [what, answer] : waiting) send_step(self, what, answer);
+      },
+      [self](caf::error& reason) {
+        for (auto& [what, answer] : self->state.waiting) answer.deliver(reason);
+        self->quit(reason);
+      });
+}
+
 step_sink_actor::behavior_type sink_proxy(
-  proxy<step_sink_actor> self, link_actor link, uint64_t stream, session_id session, edge_owner_actor owner) {
-  end_with(self, link);
-  self->monitor(owner);
-  auto owner_address = owner.address();
-  self->set_down_handler([self, stream, owner_address](caf::down_msg& down) {
-    if (down.source == owner_address && self->state.attached) {
+  sink_pointer self, link_actor link, attacher_actor peer, const session_id& session, edge_owner_actor owner) {
+  auto& state = self->state;
+  state.link = std::move(link);
+  state.peer = std::move(peer);
+  state.session = session;
+  state.owner = std::move(owner);
+  self->monitor(state.link);
+  self->monitor(state.owner);
+  self->set_down_handler([self](caf::down_msg& down) {
+    auto& s = self->state;
+    if (s.stream != 0 && down.source == s.owner.address()) {
       outgoing last;
       last.type = frame_type::end_stream;
-      last.stream = stream;
+      last.stream = s.stream;
       last.end_stream = true;
-      caf::anon_send(self->state.link, frame_atom::value, std::move(last));
+      caf::anon_send(s.link, frame_atom::value, std::move(last));
     }
+    for (auto& [what, answer] : s.waiting) answer.deliver(make_error(errc::link_lost, "the link ended"));
     self->quit(std::move(down.reason));
   });
-  return {[self, stream, session](step_atom, step& s) -> caf::result<taken> {
-    auto& state = self->state;
-    if (!state.attached) {
-      attach_body body;
-      body.session.bytes = session.bytes;
-      caf::anon_send(state.link, frame_atom::value, control(frame_type::attach, stream, body));
-      state.attached = true;
+  return {[self](step_atom, step& s) -> caf::result<taken> {
+    auto answer = self->make_response_promise<taken>();
+    if (self->state.stream != 0) {
+      send_step(self, s, answer);
+      return answer;
     }
-    return self->delegate(state.link, frame_atom::value, step_message(stream, s));
+    self->state.waiting.push_back({std::move(s), answer});
+    if (!self->state.attaching) attach(self);
+    return answer;
   }};
 }
 
@@ -113,8 +181,8 @@ session_events_actor spawn_events_proxy(caf::actor_system& system, link_actor li
 }
 
 step_sink_actor spawn_sink_proxy(
-  caf::actor_system& system, link_actor link, uint64_t stream, session_id session, edge_owner_actor owner) {
-  return spawn_stateful(system, sink_proxy, std::move(link), stream, session, std::move(owner));
+  caf::actor_system& system, link_actor link, attacher_actor peer, const session_id& session, edge_owner_actor owner) {
+  return spawn_stateful(system, sink_proxy, std::move(link), std::move(peer), session, std::move(owner));
 }
 
 }  // namespace corolla::actors::wire

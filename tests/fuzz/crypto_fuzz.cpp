@@ -1,4 +1,5 @@
-// Any bytes as what strangers hand around: records, certificates and addresses, each read from its one encoding or refused.
+// Any bytes as what strangers hand around: records, certificates and addresses, each read from its one encoding or
+// refused.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +20,7 @@ void read_record(byte_view bytes) {
   auto record = decode_record(bytes, max_payload);
   auto fits = bytes.size() >= signed_record_overhead && bytes.size() - signed_record_overhead <= max_payload;
   REQUIRE(record.has_value() == fits);
-  if (!record)
-    return;
+  if (!record) return;
   REQUIRE(std::ranges::equal(encode(*record), bytes));
   if (auto verified = open(*record, "fuzz"))
     REQUIRE(verified->signer() == peer_id::of(record->key) && std::ranges::equal(verified->bytes(), record->payload));
@@ -28,8 +28,7 @@ void read_record(byte_view bytes) {
 
 void read_certificate(byte_view bytes) {
   auto c = decode_certificate(bytes);
-  if (!c)
-    return;
+  if (!c) return;
   REQUIRE(std::ranges::equal(encode(*c), bytes));
   REQUIRE(certificate_from_text(to_text(*c)) == c);
   // Whatever it says, its own signature alone does not make it hold at another swarm.
@@ -39,8 +38,7 @@ void read_certificate(byte_view bytes) {
 
 void read_certificate_text(std::string_view text) {
   auto c = certificate_from_text(text);
-  if (!c)
-    return;
+  if (!c) return;
   REQUIRE(text.find(to_text(*c)) != text.npos);
 }
 

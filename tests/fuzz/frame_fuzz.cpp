@@ -1,5 +1,5 @@
-// Any bytes as frames, in pieces of any size: the reader finds the same frames as in one piece, gathers no body beyond the
-// limit of its type, and reads nothing behind a header that breaks a rule.
+// Any bytes as frames, in pieces of any size: the reader finds the same frames as in one piece, gathers no body beyond
+// the limit of its type, and reads nothing behind a header that breaks a rule.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -29,21 +29,19 @@ class recorder final : public frame_reader::listener {
     REQUIRE(!faulty_);
     auto& header = checked.header;
     faulty_ = !checked.fault.empty();
-    if (faulty_)
-      return {kind::discard, {}, {}};
+    if (faulty_) return {kind::discard, {}, {}};
     REQUIRE(decode_header(encode(header)).header == header);
-    REQUIRE(header.length <= (header.type == frame_type::data ? limits::chunk_bytes : sizeof(uint32_t) + limits::body_bytes));
-    if (is_skippable(header.type))
-      return {kind::skip, {}, {}};
-    if (header.type != frame_type::data)
-      return {kind::gather, {}, {}};
+    REQUIRE(
+        header.length <=
+        (header.type == frame_type::data ? limits::chunk_bytes : sizeof(uint32_t) + limits::body_bytes));
+    if (is_skippable(header.type)) return {kind::skip, {}, {}};
+    if (header.type != frame_type::data) return {kind::gather, {}, {}};
     room_ = std::make_shared<std::vector<std::byte>>(header.length);
     return {kind::direct, *room_, room_};
   }
   void frame_read(const frame_header& header, bytes_view body) override {
     REQUIRE(!faulty_ && !is_skippable(header.type));
-    if (header.type == frame_type::data)
-      body = *room_;
+    if (header.type == frame_type::data) body = *room_;
     REQUIRE(body.size() == header.length);
     frames.push_back({header, {body.begin(), body.end()}});
   }
@@ -73,8 +71,7 @@ std::vector<read_frame> read(bytes_view bytes, size_t piece) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size == 0)
-    return 0;
+  if (size == 0) return 0;
   auto bytes = std::as_bytes(std::span{data + 1, size - 1});
   REQUIRE(read(bytes, /*piece=*/1 + data[0]) == read(bytes, /*piece=*/SIZE_MAX));
   return 0;

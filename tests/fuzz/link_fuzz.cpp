@@ -1,6 +1,6 @@
-// A link's core against any peer, any user and any passing of time: an input is a list of what they do.  Whatever that is,
-// the core keeps its memory within limits, sends well-formed frames alone, answers for each message that it took exactly
-// once, and is silent once it is over.
+// A link's core against any peer, any user and any passing of time: an input is a list of what they do.  Whatever that
+// is, the core keeps its memory within limits, sends well-formed frames alone, answers for each message that it took
+// exactly once, and is silent once it is over.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,9 +25,7 @@ using corolla::crypto::peer_id;
 /// The user: keeps the books that the core must agree with.
 class user final : public link_events {
  public:
-  void established(const peer_id&, const hello&) override {
-    REQUIRE(!std::exchange(is_established_, true));
-  }
+  void established(const peer_id&, const hello&) override { REQUIRE(!std::exchange(is_established_, true)); }
   void received(incoming message) override {
     hear();
     REQUIRE(message.body.size() <= limits::body_bytes);
@@ -79,8 +77,7 @@ class peer_reader final : public frame_reader::listener {
     REQUIRE(checked.fault.empty() && !is_skippable(checked.header.type));
     REQUIRE(!said_goodbye_);
     said_goodbye_ = checked.header.type == frame_type::goodbye;
-    if (checked.header.type != frame_type::data)
-      return {placement::kind::gather, {}, {}};
+    if (checked.header.type != frame_type::data) return {placement::kind::gather, {}, {}};
     REQUIRE(checked.header.length <= limits::piece_bytes);
     return {placement::kind::direct, std::span{data_}.first(checked.header.length), {}};
   }
@@ -100,14 +97,11 @@ class scene {
     link_rules rules;
     rules.dialler = (flags_ & 1) != 0;
     rules.echo = (flags_ & 2) != 0;
-    rules.judge = [this](const peer_id&, const hello&) {
-      return flags_ & 4 ? std::optional{refusal{}} : std::nullopt;
-    };
+    rules.judge = [this](const peer_id&, const hello&) { return flags_ & 4 ? std::optional{refusal{}} : std::nullopt; };
     rules.outbound_ceiling = ceiling;
     core_.emplace(std::move(rules), std::move(channel), std::move(first), user_, now_);
     // Most inputs begin behind the greeting, which has a target of its own.
-    if ((flags_ & 8) == 0)
-      greet();
+    if ((flags_ & 8) == 0) greet();
   }
 
   void run() {
@@ -119,7 +113,7 @@ class scene {
     check();
     REQUIRE(core_->over());
     core_->take(1, 1);
-    core_->tick(now_ + 1h);
+    core_->tick(now_ + std::chrono::hours{1});
     pull();
   }
 
@@ -191,8 +185,7 @@ class scene {
     auto message = message_on(stream, type, cls, in_.number());
     message.end_stream = in_.byte() % 4 == 0;
     user_.expect_answer(++last_);
-    if (core_->send(std::move(message), last_))
-      user_.expect_none(last_);
+    if (core_->send(std::move(message), last_)) user_.expect_none(last_);
   }
 
   void check() {
@@ -201,8 +194,7 @@ class scene {
     REQUIRE(counted.open_streams <= 2 * limits::open_streams);
     // The user's part has a ceiling, what is owed to the peer another; a core that echoes answers beyond both.
     REQUIRE((flags_ & 2) != 0 || counted.queued_bytes <= ceiling + 2 * limits::owed_bytes);
-    if (core_->over())
-      user_.link_over();
+    if (core_->over()) user_.link_over();
   }
 
   fuzz_input& in_;

@@ -16,9 +16,9 @@ namespace {
 using model::tensor;
 
 const nlohmann::json llama_config = {
-  {"model_type", "llama"},         {"hidden_size", 16},        {"intermediate_size", 24}, {"num_hidden_layers", 1},
-  {"num_attention_heads", 4},      {"num_key_value_heads", 2}, {"head_dim", 4},           {"vocab_size", 20},
-  {"max_position_embeddings", 40}, {"rms_norm_eps", 1e-5},     {"rope_theta", 10000.0}};
+    {"model_type", "llama"},         {"hidden_size", 16},        {"intermediate_size", 24}, {"num_hidden_layers", 1},
+    {"num_attention_heads", 4},      {"num_key_value_heads", 2}, {"head_dim", 4},           {"vocab_size", 20},
+    {"max_position_embeddings", 40}, {"rms_norm_eps", 1e-5},     {"rope_theta", 10000.0}};
 
 /// What loading everything says.
 std::string refusal_of(const model::checkpoint& source) {
@@ -39,7 +39,9 @@ std::string refusal_with(const nlohmann::json& changes) {
   return refusal_of(source);
 }
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::vector<int64_t> eos_ids_with(const nlohmann::json& config_id, const nlohmann::json& generation_config) {
   auto source = made_up_llama(llama_config);
@@ -87,8 +89,10 @@ BOOST_AUTO_TEST_CASE(logits_are_float32_whatever_computes) {
 BOOST_AUTO_TEST_CASE(end_of_text_ids_come_from_generation_config_first) {
   BOOST_TEST(eos_ids_with(7, nullptr) == (std::vector<int64_t>{7}), boost::test_tools::per_element());
   BOOST_TEST(eos_ids_with({7, 8}, nullptr) == (std::vector<int64_t>{7, 8}), boost::test_tools::per_element());
-  BOOST_TEST(eos_ids_with(7, {{"eos_token_id", {5, 6}}}) == (std::vector<int64_t>{5, 6}), boost::test_tools::per_element());
-  BOOST_TEST(eos_ids_with(7, {{"eos_token_id", nullptr}}) == (std::vector<int64_t>{7}), boost::test_tools::per_element());
+  BOOST_TEST(
+      eos_ids_with(7, {{"eos_token_id", {5, 6}}}) == (std::vector<int64_t>{5, 6}), boost::test_tools::per_element());
+  BOOST_TEST(
+      eos_ids_with(7, {{"eos_token_id", nullptr}}) == (std::vector<int64_t>{7}), boost::test_tools::per_element());
   BOOST_TEST(eos_ids_with(nullptr, nullptr).empty());
   BOOST_CHECK_THROW(eos_ids_with("</s>", nullptr), model::checkpoint_error);
 }
@@ -103,23 +107,28 @@ BOOST_AUTO_TEST_CASE(a_config_field_that_is_missing_or_wrong_is_named_with_its_f
   BOOST_TEST(holds(refusal_with({{"vocab_size", 18446744073709551615u}}), "'vocab_size' is not between 1 and"));
   BOOST_TEST(holds(refusal_with({{"num_key_value_heads", 3}}), "'num_key_value_heads' (3) does not divide"));
   BOOST_TEST(holds(refusal_with({{"head_dim", 3}}), "'head_dim' (3) is odd"));
-  BOOST_TEST(holds(refusal_with({{"head_dim", nullptr}, {"num_attention_heads", 6}}), "'num_attention_heads' (6) does not divide"));
+  BOOST_TEST(holds(
+      refusal_with({{"head_dim", nullptr}, {"num_attention_heads", 6}}), "'num_attention_heads' (6) does not divide"));
   BOOST_TEST(holds(refusal_with({{"rms_norm_eps", "small"}}), "'rms_norm_eps' is no number"));
   BOOST_TEST(holds(refusal_with({{"rope_theta", -1.0}}), "'rope_theta' is not a positive number"));
   BOOST_TEST(holds(refusal_with({{"attention_bias", 1}}), "'attention_bias' is neither true nor false"));
   BOOST_TEST(holds(refusal_with({{"hidden_act", "mish"}}), "'hidden_act' is 'mish'; known are silu"));
-  BOOST_TEST(holds(refusal_with({{"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}}}), "is 'yarn'; known are default, linear, llama3"));
+  BOOST_TEST(holds(
+      refusal_with({{"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}}}),
+      "is 'yarn'; known are default, linear, llama3"));
   BOOST_TEST(holds(refusal_with({{"rope_scaling", {{"type", "linear"}}}}), "'rope_scaling.factor' is missing"));
   BOOST_TEST(holds(refusal_with({{"rope_scaling", 4}}), "'rope_scaling' is no object"));
   BOOST_TEST(holds(refusal_with({{"model_type", nullptr}}), "'model_type' is missing"));
-  BOOST_TEST(holds(refusal_with({{"model_type", "qwen2"}}), "'model_type' is 'qwen2'; known are bloom, llama, mistral"));
+  BOOST_TEST(
+      holds(refusal_with({{"model_type", "qwen2"}}), "'model_type' is 'qwen2'; known are bloom, llama, mistral"));
 }
 
 BOOST_AUTO_TEST_CASE(a_tensor_that_contradicts_the_config_is_named_with_both_shapes) {
   BOOST_TEST(
-    refusal_with({{"intermediate_size", 32}}) ==
-    "made-up: tensor layers.0.mlp.gate_proj.weight has shape [24, 16], but the config asks for [32, 16]");
-  BOOST_TEST(holds(refusal_with({{"vocab_size", 21}}), "embed_tokens.weight has shape [20, 16], but the config asks for [21, 16]"));
+      refusal_with({{"intermediate_size", 32}}) ==
+      "made-up: tensor layers.0.mlp.gate_proj.weight has shape [24, 16], but the config asks for [32, 16]");
+  BOOST_TEST(holds(
+      refusal_with({{"vocab_size", 21}}), "embed_tokens.weight has shape [20, 16], but the config asks for [21, 16]"));
   BOOST_TEST(holds(refusal_with({{"num_hidden_layers", 2}}), "tensor layers.1.input_layernorm.weight is missing"));
   BOOST_TEST(holds(refusal_with({{"attention_bias", true}}), "tensor layers.0.self_attn.q_proj.bias is missing"));
   auto source = made_up_llama(llama_config);

@@ -41,7 +41,7 @@ struct golden {
     BOOST_TEST_CONTEXT(name) {
       BOOST_TEST(found.dims() == expected.dims(), boost::test_tools::per_element());
       BOOST_TEST(
-        largest_difference(found, expected.as<float>()) <= tolerance(name.substr(0, name.find('.')), expected));
+          largest_difference(found, expected.as<float>()) <= tolerance(name.substr(0, name.find('.')), expected));
     }
   }
 
@@ -51,12 +51,18 @@ struct golden {
   nlohmann::json facts;
 };
 
-std::string last_block(const local_model& m) { return "block_output." + std::to_string(m.ends->num_blocks() - 1); }
+std::string last_block(const local_model& m) {
+  return "block_output." + std::to_string(m.ends->num_blocks() - 1);
+}
 
-uint32_t length_of(const tensor& ids) { return static_cast<uint32_t>(ids.dim(1)); }
+uint32_t length_of(const tensor& ids) {
+  return static_cast<uint32_t>(ids.dim(1));
+}
 
 /// Row b alone.
-tensor row(const tensor& t, int64_t b) { return t.slice(0, b, b + 1); }
+tensor row(const tensor& t, int64_t b) {
+  return t.slice(0, b, b + 1);
+}
 
 /// Greedy continuation of the ids, all rows as one session.
 std::vector<std::vector<int64_t>> continue_greedily(local_model& m, const tensor& ids, size_t count) {
@@ -117,11 +123,12 @@ BOOST_DATA_TEST_CASE(sessions_of_different_lengths_in_one_pass_agree_with_the_re
   const auto hidden = g["embeddings"];
   const auto expected = g[last_block(m)];
   const auto T = hidden.dim(1);
-  // Session i has i + 1 tokens; then one pass gives the first the rest at once, the second a few, the third a single one.
+  // Session i has i + 1 tokens; then one pass gives the first the rest at once, the second a few, the third a single
+  // one.
   std::vector<model::span_step> steps;
   std::vector<std::pair<int64_t, int64_t>> rows;  // of the reference, and the position behind the step
   for (const auto& [b, past, count] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{
-         {0, 1, T - 1}, {1, 2, 5}, {0, 3, 1}, {1, 0, 4}, {1, T - 1, 1}}) {
+           {0, 1, T - 1}, {1, 2, 5}, {0, 3, 1}, {1, 0, 4}, {1, T - 1, 1}}) {
     const auto cache = span.reserve(span.blocks(), 1, length_of(hidden)).value();
     if (past > 0) run_one(span, step_of(cache, 0, row(hidden, b).slice(1, 0, past)));
     steps.push_back(step_of(cache, static_cast<uint32_t>(past), row(hidden, b).slice(1, past, past + count)));

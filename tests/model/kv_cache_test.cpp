@@ -21,7 +21,8 @@ constexpr int64_t heads = 2, head_dim = 3;
 
 /// [B, T, K, D], every element another number.
 Tensor numbers(int64_t B, int64_t T, int64_t first) {
-  return at::arange(first, first + B * T * heads * head_dim, at::TensorOptions(at::kFloat)).view({B, T, heads, head_dim});
+  return at::arange(first, first + B * T * heads * head_dim, at::TensorOptions(at::kFloat))
+      .view({B, T, heads, head_dim});
 }
 
 /// All rows of what is stored, [B, S, K, D].

@@ -31,7 +31,7 @@ inline model::tensor run_one(model::span& blocks, const model::span_step& step) 
 }
 
 inline model::span_step step_of(
-  model::cache_id cache, uint32_t position, model::tensor hidden, std::vector<uint32_t> hypo_ids = {}) {
+    model::cache_id cache, uint32_t position, model::tensor hidden, std::vector<uint32_t> hypo_ids = {}) {
   model::span_step step;
   step.cache = cache;
   step.position = position;
@@ -46,7 +46,7 @@ struct local_model {
 
   /// Spans [0, cuts[0]), [cuts[0], cuts[1]) …
   static local_model load(
-    const model::checkpoint& source, std::vector<uint32_t> cuts = {}, const model::span_options& options = {}) {
+      const model::checkpoint& source, std::vector<uint32_t> cuts = {}, const model::span_options& options = {}) {
     local_model result;
     result.ends = model::ends::load(source, {options.compute, options.device});
     cuts.push_back(result.ends->num_blocks());
@@ -69,7 +69,8 @@ class local_session {
   /// Appends the hidden rows of T tokens; gives the last block's output.
   model::tensor run(model::tensor hidden) {
     const auto T = static_cast<uint32_t>(hidden.dim(1));
-    for (size_t i = 0; i < caches_.size(); ++i) hidden = run_one(*model_.spans[i], step_of(caches_[i], position_, hidden));
+    for (size_t i = 0; i < caches_.size(); ++i)
+      hidden = run_one(*model_.spans[i], step_of(caches_[i], position_, hidden));
     position_ += T;
     return hidden;
   }

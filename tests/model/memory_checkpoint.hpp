@@ -32,7 +32,9 @@ class memory_checkpoint final : public model::checkpoint {
     for (auto& x : data) x = values(random_);
     put(name, model::tensor::of<float>(std::move(dims), data));
   }
-  void add_matrix(const std::string& name, int64_t out, int64_t in) { add(name, {out, in}, 0, 1 / std::sqrt(double(in))); }
+  void add_matrix(const std::string& name, int64_t out, int64_t in) {
+    add(name, {out, in}, 0, 1 / std::sqrt(double(in)));
+  }
   void add_norm(const std::string& name, int64_t size) { add(name, {size}, 1, 0.2); }
   void add_bias(const std::string& name, int64_t size) { add(name, {size}, 0, 0.1); }
 
@@ -80,7 +82,8 @@ class memory_checkpoint final : public model::checkpoint {
 /// A llama with every weight that its config asks for.
 inline memory_checkpoint made_up_llama(const nlohmann::json& config, uint64_t seed = 1) {
   memory_checkpoint c(config, seed);
-  const int64_t C = config.at("hidden_size"), H = config.at("num_attention_heads"), K = config.at("num_key_value_heads");
+  const int64_t C = config.at("hidden_size"), H = config.at("num_attention_heads"),
+                K = config.at("num_key_value_heads");
   const int64_t D = config.at("head_dim"), I = config.at("intermediate_size"), V = config.at("vocab_size");
   c.add("embed_tokens.weight", {V, C}, 0, 1);
   c.add_norm("norm.weight", C);
@@ -90,10 +93,13 @@ inline memory_checkpoint made_up_llama(const nlohmann::json& config, uint64_t se
     c.add_norm(layer + "input_layernorm.weight", C);
     c.add_norm(layer + "post_attention_layernorm.weight", C);
     const std::tuple<const char*, int64_t, int64_t, const char*> linears[] = {
-      {"self_attn.q_proj", H * D, C, "attention_bias"}, {"self_attn.k_proj", K * D, C, "attention_bias"},
-      {"self_attn.v_proj", K * D, C, "attention_bias"}, {"self_attn.o_proj", C, H * D, "attention_bias"},
-      {"mlp.gate_proj", I, C, "mlp_bias"},              {"mlp.up_proj", I, C, "mlp_bias"},
-      {"mlp.down_proj", C, I, "mlp_bias"},
+        {"self_attn.q_proj", H * D, C, "attention_bias"},
+        {"self_attn.k_proj", K * D, C, "attention_bias"},
+        {"self_attn.v_proj", K * D, C, "attention_bias"},
+        {"self_attn.o_proj", C, H * D, "attention_bias"},
+        {"mlp.gate_proj", I, C, "mlp_bias"},
+        {"mlp.up_proj", I, C, "mlp_bias"},
+        {"mlp.down_proj", C, I, "mlp_bias"},
     };
     for (const auto& [name, out, in, bias] : linears) {
       c.add_matrix(layer + name + ".weight", out, in);
@@ -118,8 +124,10 @@ inline memory_checkpoint made_up_bloom(const nlohmann::json& config, uint64_t se
       c.add_bias(layer + norm + ".bias", C);
     }
     const std::tuple<const char*, int64_t, int64_t> linears[] = {
-      {"self_attention.query_key_value", 3 * C, C}, {"self_attention.dense", C, C},
-      {"mlp.dense_h_to_4h", 4 * C, C},              {"mlp.dense_4h_to_h", C, 4 * C},
+        {"self_attention.query_key_value", 3 * C, C},
+        {"self_attention.dense", C, C},
+        {"mlp.dense_h_to_4h", 4 * C, C},
+        {"mlp.dense_4h_to_h", C, 4 * C},
     };
     for (const auto& [name, out, in] : linears) {
       c.add_matrix(layer + name + ".weight", out, in);

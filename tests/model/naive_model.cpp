@@ -20,7 +20,9 @@ naive_rows matrix(const model::checkpoint& c, const std::string& name) {
   return rows;
 }
 
-naive_row vector(const model::checkpoint& c, const std::string& name) { return matrix(c, name).at(0); }
+naive_row vector(const model::checkpoint& c, const std::string& name) {
+  return matrix(c, name).at(0);
+}
 
 /// Each row through the linear layer `name`, with its bias if there is one.
 naive_rows linear(const model::checkpoint& c, const std::string& name, const naive_rows& rows) {
@@ -69,7 +71,8 @@ naive_row piece(const naive_row& x, size_t begin, size_t size) {
 }
 
 /// Of one head: y[i] = softmax over j <= i of (q[i] · k[j] / sqrt(D) + bias(i - j)), times v.
-naive_rows attend(const naive_rows& q, const naive_rows& k, const naive_rows& v, const std::function<double(size_t)>& bias) {
+naive_rows attend(
+    const naive_rows& q, const naive_rows& k, const naive_rows& v, const std::function<double(size_t)>& bias) {
   naive_rows result;
   for (size_t i = 0; i < q.size(); ++i) {
     naive_row weights, y(q[i].size());
@@ -124,11 +127,13 @@ naive_rows turn(naive_rows rows, double theta, double stretch) {
   return rows;
 }
 
-/// Slope of head h: 2^(-8 (h + 1) / n) for the first n heads, n a power of two; the others take the odd terms of that for 2n.
+/// Slope of head h: 2^(-8 (h + 1) / n) for the first n heads, n a power of two; the others take the odd terms of that
+/// for 2n.
 double slope(int64_t h, int64_t heads) {
   int64_t n = 1;
   while (2 * n <= heads) n *= 2;
-  return h < n ? std::exp2(-8.0 * double(h + 1) / double(n)) : std::exp2(-8.0 * double(2 * (h - n) + 1) / double(2 * n));
+  return h < n ? std::exp2(-8.0 * double(h + 1) / double(n))
+               : std::exp2(-8.0 * double(2 * (h - n) + 1) / double(2 * n));
 }
 
 }  // namespace
@@ -146,8 +151,10 @@ naive_rows naive_llama_block(const model::checkpoint& c, int index, const naive_
   naive_rows attended;
   for (size_t h = 0; h < H; ++h) {
     const auto shared = h / (H / K) * D;
-    append(attended, attend(turn(columns(q, h * D, D), theta, stretch), turn(columns(k, shared, D), theta, stretch),
-                            columns(v, shared, D), [](size_t) { return 0.0; }));
+    append(
+        attended, attend(
+                      turn(columns(q, h * D, D), theta, stretch), turn(columns(k, shared, D), theta, stretch),
+                      columns(v, shared, D), [](size_t) { return 0.0; }));
   }
   const auto middle = sum(hidden, linear(c, layer + "self_attn.o_proj", attended));
   const auto z = rms_norm(c, layer + "post_attention_layernorm", eps, middle);

@@ -1,5 +1,5 @@
-// The families once more, as slowly and plainly as possible: in double precision, on nested vectors, without cache, batch or
-// any code of the model folder but the weights' reader.  What the tests hold the blocks against.
+// The families once more, as slowly and plainly as possible: in double precision, on nested vectors, without cache,
+// batch or any code of the model folder but the weights' reader.  What the tests hold the blocks against.
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,7 @@ double value(const Tensor& t, std::initializer_list<int64_t> index) {
 
 /// scores: softmax over j of (q · k[j] / sqrt(D) + bias[j]); gives component d of the weighted sum of values.
 double naive_attention(
-  const Tensor& q, const Tensor& keys, const Tensor& values, const std::vector<double>& bias, int64_t d) {
+    const Tensor& q, const Tensor& keys, const Tensor& values, const std::vector<double>& bias, int64_t d) {
   const auto D = q.size(0);
   double total = 0, sum = 0;
   for (int64_t j = 0; j < keys.size(0); ++j) {
@@ -58,8 +58,9 @@ std::ostream& operator<<(std::ostream& out, const attention_case& c) {
   return out << "B" << c.B << " T" << c.T << " S" << c.S << " H" << c.H << " K" << c.K << " D" << c.D;
 }
 
-const std::vector<attention_case> attention_cases = {{1, 1, 5, 4, 2, 6}, {3, 1, 1, 3, 1, 4}, {2, 1, 4, 2, 2, 8}, {1, 4, 4, 4, 2, 6},
-                                                     {2, 4, 4, 6, 2, 6}, {2, 3, 7, 5, 1, 2}, {2, 3, 7, 3, 3, 4}, {1, 2, 9, 4, 2, 5}};
+const std::vector<attention_case> attention_cases = {{1, 1, 5, 4, 2, 6}, {3, 1, 1, 3, 1, 4}, {2, 1, 4, 2, 2, 8},
+                                                     {1, 4, 4, 4, 2, 6}, {2, 4, 4, 6, 2, 6}, {2, 3, 7, 5, 1, 2},
+                                                     {2, 3, 7, 3, 3, 4}, {1, 2, 9, 4, 2, 5}};
 
 /// Compares every output with the loop above; `bias(h, t, j)` is what the mask is meant to add.
 template <class Bias>
@@ -109,8 +110,15 @@ BOOST_DATA_TEST_CASE(attention_with_alibi_fades_with_the_distance, data::make(at
 
 BOOST_AUTO_TEST_CASE(alibi_slopes_of_any_number_of_heads) {
   const std::vector<std::vector<double>> exponents = {
-    {8}, {4, 8}, {4, 8, 2}, {2, 4, 6, 8}, {2, 4, 6, 8, 1}, {2, 4, 6, 8, 1, 3}, {2, 4, 6, 8, 1, 3, 5}, {1, 2, 3, 4, 5, 6, 7, 8},
-    {1, 2, 3, 4, 5, 6, 7, 8, 0.5, 1.5, 2.5, 3.5}};
+      {8},
+      {4, 8},
+      {4, 8, 2},
+      {2, 4, 6, 8},
+      {2, 4, 6, 8, 1},
+      {2, 4, 6, 8, 1, 3},
+      {2, 4, 6, 8, 1, 3, 5},
+      {1, 2, 3, 4, 5, 6, 7, 8},
+      {1, 2, 3, 4, 5, 6, 7, 8, 0.5, 1.5, 2.5, 3.5}};
   for (const auto& expected : exponents) {
     const auto slopes = model::alibi_slopes(static_cast<int64_t>(expected.size()));
     BOOST_TEST_REQUIRE(slopes.size() == expected.size());
@@ -168,12 +176,14 @@ BOOST_AUTO_TEST_CASE(rms_norm_divides_by_the_root_of_the_mean_square) {
     double squares = 0;
     for (int64_t i = 0; i < 5; ++i) squares += std::pow(value(x, {r, i}), 2);
     for (int64_t i = 0; i < 5; ++i)
-      BOOST_TEST(std::abs(value(y, {r, i}) - value(x, {r, i}) / std::sqrt(squares / 5 + 0.5) * value(weight, {i})) < 1e-6);
+      BOOST_TEST(
+          std::abs(value(y, {r, i}) - value(x, {r, i}) / std::sqrt(squares / 5 + 0.5) * value(weight, {i})) < 1e-6);
   }
 }
 
 BOOST_DATA_TEST_CASE(
-  a_linear_layer_is_the_sum_of_products, data::make({1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16}) * data::make({1, 7, 64, 1601}), rows, depth) {
+    a_linear_layer_is_the_sum_of_products,
+    data::make({1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16}) * data::make({1, 7, 64, 1601}), rows, depth) {
   const int64_t columns = 61;
   const Tensor x = random_tensor({rows, depth}, 8), weight = random_tensor({columns, depth}, 9);
   const Tensor bias = random_tensor({columns}, 10);
@@ -191,7 +201,8 @@ BOOST_DATA_TEST_CASE(
   BOOST_TEST(worst < 1e-5 * std::sqrt(double(depth)));
 }
 
-BOOST_DATA_TEST_CASE(a_row_has_the_same_bits_in_any_company, data::make({1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 40}), rows) {
+BOOST_DATA_TEST_CASE(
+    a_row_has_the_same_bits_in_any_company, data::make({1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 40}), rows) {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     const auto x = random_tensor({40, 1601}, 11).to(type), weight = random_tensor({61, 1601}, 12).to(type);
     const auto all = model::linear(x, weight);

@@ -32,7 +32,8 @@ local_model& smollm2() {
     const auto file = model_file();
     if (!std::filesystem::exists(file))
       throw std::runtime_error(
-        "there is no " + file.string() + ": scripts/setup.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
+          "there is no " + file.string() +
+          ": scripts/setup.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
     return local_model::load(*model::checkpoint::open(file), {14});
   }();
   return loaded;
@@ -90,7 +91,8 @@ BOOST_DATA_TEST_CASE(block_outputs_norm_and_logits_are_close_to_the_reference, d
   }
 }
 
-BOOST_DATA_TEST_CASE(greedy_tokens_are_those_of_the_reference, data::xrange(3) * data::make({1, 4, 1000}), prompt, chunk) {
+BOOST_DATA_TEST_CASE(
+    greedy_tokens_are_those_of_the_reference, data::xrange(3) * data::make({1, 4, 1000}), prompt, chunk) {
   const auto& facts = prompts()[static_cast<size_t>(prompt)];
   const auto expected = facts.at("greedy").get<std::vector<int64_t>>();
   const auto margins = facts.at("top1_margins").get<std::vector<double>>();

@@ -21,10 +21,10 @@ using model::span_options;
 using model::span_step;
 using model::tensor;
 
-const nlohmann::json config = {
-  {"model_type", "llama"},         {"hidden_size", 16},        {"intermediate_size", 24}, {"num_hidden_layers", 3},
-  {"num_attention_heads", 4},      {"num_key_value_heads", 2}, {"head_dim", 4},           {"vocab_size", 20},
-  {"max_position_embeddings", 40}, {"rms_norm_eps", 1e-5},     {"rope_theta", 10000.0}};
+const nlohmann::json config = {{"model_type", "llama"},  {"hidden_size", 16},        {"intermediate_size", 24},
+                               {"num_hidden_layers", 3}, {"num_attention_heads", 4}, {"num_key_value_heads", 2},
+                               {"head_dim", 4},          {"vocab_size", 20},         {"max_position_embeddings", 40},
+                               {"rms_norm_eps", 1e-5},   {"rope_theta", 10000.0}};
 
 struct span_fixture {
   std::unique_ptr<model::span> load(block_range blocks = {0, 3}, span_options options = {}) const {
@@ -78,7 +78,9 @@ std::string message_of(const Function& f) {
   return "no exception";
 }
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -93,10 +95,12 @@ BOOST_AUTO_TEST_CASE(a_step_that_does_not_fit_says_why) {
   BOOST_TEST(holds(error_of(*s, step_of(id, 4, input(2, 1).reshaped({2, 16}))), "[2, 16]"));
   BOOST_TEST(holds(error_of(*s, step_of(id, 4, input(2, 1).reshaped({2, 2, 8}))), "[2, 2, 8]"));
   BOOST_TEST(holds(error_of(*s, step_of(id, 5, input(2, 1))), "position 5 is beyond the session's 4 tokens"));
-  BOOST_TEST(holds(error_of(*s, step_of(id, 4, input(2, 7))), "7 tokens at position 4 are beyond the session's max_length 10"));
+  BOOST_TEST(holds(
+      error_of(*s, step_of(id, 4, input(2, 7))), "7 tokens at position 4 are beyond the session's max_length 10"));
   BOOST_TEST(holds(error_of(*s, step_of(id, 4, input(2, 1), {0})), "hypo_ids"));
   BOOST_TEST(holds(error_of(*s, step_of(id, 4, input(2, 1), {0, 2})), "hypo_ids"));
-  BOOST_TEST(holds(error_of(*s, step_of(id, 4, tensor::of<int64_t>({2, 1, 16}, std::vector<int64_t>(32)))), "float types"));
+  BOOST_TEST(
+      holds(error_of(*s, step_of(id, 4, tensor::of<int64_t>({2, 1, 16}, std::vector<int64_t>(32)))), "float types"));
   auto to_integers = step_of(id, 4, input(2, 1));
   to_integers.output = model::dtype::int32;
   BOOST_TEST(holds(error_of(*s, to_integers), "float types"));
@@ -125,7 +129,8 @@ BOOST_AUTO_TEST_CASE(an_input_that_bfloat16_cannot_hold_is_refused) {
 BOOST_AUTO_TEST_CASE(a_failing_step_fails_alone) {
   auto s = load();
   const auto good = s->reserve({0, 3}, 1, 10).value(), other = s->reserve({0, 3}, 1, 4).value();
-  const auto results = run(*s, {step_of(other, 0, input(1, 5)), step_of(good, 0, input(1, 3)), step_of(99, 0, input(1, 1))});
+  const auto results =
+      run(*s, {step_of(other, 0, input(1, 5)), step_of(good, 0, input(1, 3)), step_of(99, 0, input(1, 1))});
   BOOST_TEST(!results[0].ok());
   BOOST_TEST_REQUIRE(results[1].ok());
   BOOST_TEST(!results[2].ok());
@@ -182,7 +187,8 @@ BOOST_AUTO_TEST_CASE(hypo_ids_alone_reorder) {
   const auto output = run_one(*s, step_of(id, 4, next));
   for (int64_t b = 0; b < 2; ++b)
     BOOST_TEST(ends_like(
-      output.slice(0, b, b + 1), model::concat(std::vector{past.slice(0, 1 - b, 2 - b), next.slice(0, b, b + 1)}, 1)));
+        output.slice(0, b, b + 1),
+        model::concat(std::vector{past.slice(0, 1 - b, 2 - b), next.slice(0, b, b + 1)}, 1)));
 }
 
 BOOST_AUTO_TEST_CASE(parts_of_a_span_chain_as_its_blocks_do) {
@@ -244,7 +250,8 @@ BOOST_AUTO_TEST_CASE(scattered_pages_compute_the_same) {
   const auto output = run_one(*s, step_of(id, 3, next, {1, 0}));
   for (int64_t b = 0; b < 2; ++b)
     BOOST_TEST(ends_like(
-      output.slice(0, b, b + 1), model::concat(std::vector{past.slice(0, 1 - b, 2 - b), next.slice(0, b, b + 1)}, 1)));
+        output.slice(0, b, b + 1),
+        model::concat(std::vector{past.slice(0, 1 - b, 2 - b), next.slice(0, b, b + 1)}, 1)));
   s->release(id);
   for (const auto i : {1, 3, 5, 9}) s->release(ids[static_cast<size_t>(i)]);
   BOOST_TEST(s->free_tokens() == 20u);

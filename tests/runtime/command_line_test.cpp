@@ -1,6 +1,7 @@
 // The executable as scripts see it: exit statuses, and one sentence on standard error.
 #include <cstring>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ namespace {
 
 const std::string tiny = std::string{COROLLA_SOURCE_DIR} + "/tests/golden/tiny/llama";
 
-run_result corolla(std::vector<std::string> words, const std::string& input = {}) {
+run_result call(std::vector<std::string> words, const std::string& input = {}) {
   words.insert(words.begin(), corolla_executable());
   return run(words, {.environment = {}, .input = input, .folder = {}});
 }
@@ -55,54 +56,54 @@ BOOST_AUTO_TEST_CASE(help_and_version_are_done_and_on_standard_output) {
            {"help", "generate"},
            {"node", "--help"},
            {"keys", "invite", "--help"}}) {
-    const auto result = corolla(words);
+    const auto result = call(words);
     BOOST_TEST(result.end.is(0), words.front());
     BOOST_TEST(result.out != "");
     BOOST_TEST(result.err == "");
   }
-  BOOST_TEST(contains(corolla({"generate", "--help"}).out, "--max-new-tokens"));
+  BOOST_TEST(contains(call({"generate", "--help"}).out, "--max-new-tokens"));
 }
 
 BOOST_AUTO_TEST_CASE(wrong_usage_ends_with_2_and_names_what_is_nearest) {
-  expect_refusal(corolla({}), 2, "corolla help");
-  expect_refusal(corolla({"genrate"}), 2, "the nearest is generate");
-  expect_refusal(corolla({"help", "nod"}), 2, "the nearest is node");
-  expect_refusal(corolla(generate({"--prompts", "x"})), 2, "the nearest is --prompt");
-  expect_refusal(corolla({"generate", "--locl", "--model", tiny}), 2, "the nearest is --local");
-  expect_refusal(corolla({"keys", "new-swrm", "x"}), 2, "the nearest is new-swarm");
-  expect_refusal(corolla({"node", "--node.modle=x"}), 2, "the nearest is --node.model");
-  expect_refusal(corolla({"bench", "lnk"}), 2, "the nearest is link");
-  expect_refusal(corolla({"make-model", "bloom-56m", "x"}), 2, "the nearest is bloom-560m");
+  expect_refusal(call({}), 2, "corolla help");
+  expect_refusal(call({"genrate"}), 2, "the nearest is generate");
+  expect_refusal(call({"help", "nod"}), 2, "the nearest is node");
+  expect_refusal(call(generate({"--prompts", "x"})), 2, "the nearest is --prompt");
+  expect_refusal(call({"generate", "--locl", "--model", tiny}), 2, "the nearest is --local");
+  expect_refusal(call({"keys", "new-swrm", "x"}), 2, "the nearest is new-swarm");
+  expect_refusal(call({"node", "--node.modle=x"}), 2, "the nearest is --node.model");
+  expect_refusal(call({"bench", "infrence"}), 2, "the nearest is inference");
+  expect_refusal(call({"make-model", "bloom-56m", "x"}), 2, "the nearest is bloom-560m");
 }
 
 BOOST_AUTO_TEST_CASE(options_that_are_missing_wrong_or_contradictory_end_with_2) {
-  expect_refusal(corolla({"generate", "--local", "--max-new-tokens", "4"}), 2, "--model");
-  expect_refusal(corolla({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1"}), 2, "--peers");
-  expect_refusal(corolla(generate({"--ids", "1", "--prompt", "x"})), 2, "--prompt and --ids");
-  expect_refusal(corolla(generate({"--ids", "1,x"})), 2, "1,2,3");
-  expect_refusal(corolla(generate({"--ids", "1,"})), 2, "1,2,3");
-  expect_refusal(corolla(generate({"--ids", "1", "--dtype", "int8"})), 2, "float32 or bfloat16");
-  expect_refusal(corolla(generate({"--ids", "1", "--peers", "here:1"})), 2, "--local");
-  expect_refusal(corolla(generate({"--ids", "1", "--threads", "none"})), 2, "--threads");
-  expect_refusal(corolla(generate({"--ids", "1", "--swarm", "privat"})), 2, "the nearest is private");
+  expect_refusal(call({"generate", "--local", "--max-new-tokens", "4"}), 2, "--model");
+  expect_refusal(call({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1"}), 2, "--peers");
+  expect_refusal(call(generate({"--ids", "1", "--prompt", "x"})), 2, "--prompt and --ids");
+  expect_refusal(call(generate({"--ids", "1,x"})), 2, "1,2,3");
+  expect_refusal(call(generate({"--ids", "1,"})), 2, "1,2,3");
+  expect_refusal(call(generate({"--ids", "1", "--dtype", "int8"})), 2, "float32 or bfloat16");
+  expect_refusal(call(generate({"--ids", "1", "--peers", "here:1"})), 2, "--local");
+  expect_refusal(call(generate({"--ids", "1", "--threads", "none"})), 2, "--threads");
+  expect_refusal(call(generate({"--ids", "1", "--swarm", "privat"})), 2, "the nearest is private");
   expect_refusal(
-      corolla({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1", "--peers", "here:1"}), 2,
+      call({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1", "--peers", "here:1"}), 2,
       "corolla://");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_done_ends_with_1_and_a_sentence) {
   const temp_dir dir;
   const auto empty = dir.write("empty.gguf", "").string();
-  expect_refusal(corolla({"inspect", "/does/not/exist"}), 1, "/does/not/exist");
-  expect_refusal(corolla({"inspect", empty}), 1, "empty.gguf");
-  expect_refusal(corolla({"inspect", dir.path().string()}), 1, dir.path().filename().string());
-  expect_refusal(corolla({"node", "--node.model=" + empty}), 1, "empty.gguf");
-  expect_refusal(corolla({"node", "--node.model=" + tiny, "--node.blocks=0:1000"}), 1, "0:1000");
-  expect_refusal(corolla({"tokenize", "--tokenizer", tiny}), 1, "tokenizer");
-  expect_refusal(corolla({"keys", "show", empty}), 1, "empty.gguf");
-  expect_refusal(corolla({"eval", "--local", "--model", tiny, "--inputs", empty, "--out", "x"}), 1, "empty.gguf");
-  expect_refusal(corolla(generate({"--prompt", "x"})), 1, "--ids");
-  expect_refusal(corolla(generate({"--ids", "999999999"})), 1, "999999999");
+  expect_refusal(call({"inspect", "/does/not/exist"}), 1, "/does/not/exist");
+  expect_refusal(call({"inspect", empty}), 1, "empty.gguf");
+  expect_refusal(call({"inspect", dir.path().string()}), 1, dir.path().filename().string());
+  expect_refusal(call({"node", "--node.model=" + empty}), 1, "empty.gguf");
+  expect_refusal(call({"node", "--node.model=" + tiny, "--node.blocks=0:1000"}), 1, "0:1000");
+  expect_refusal(call({"tokenize", "--tokenizer", tiny}), 1, "tokenizer");
+  expect_refusal(call({"keys", "show", empty}), 1, "empty.gguf");
+  expect_refusal(call({"eval", "--local", "--model", tiny, "--inputs", empty, "--out", "x"}), 1, "empty.gguf");
+  expect_refusal(call(generate({"--prompt", "x"})), 1, "--ids");
+  expect_refusal(call(generate({"--ids", "999999999"})), 1, "999999999");
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_behind_standard_output_is_a_failure) {
@@ -111,10 +112,10 @@ BOOST_AUTO_TEST_CASE(a_full_disk_behind_standard_output_is_a_failure) {
 }
 
 BOOST_AUTO_TEST_CASE(inspect_tells_a_model_as_text_and_as_json) {
-  const auto text = corolla({"inspect", tiny});
+  const auto text = call({"inspect", tiny});
   BOOST_TEST(text.end.is(0), text.err);
   BOOST_TEST(contains(text.out, "llama@"));
-  const auto result = json::parse(corolla({"inspect", tiny, "--json"}).out);
+  const auto result = json::parse(call({"inspect", tiny, "--json"}).out);
   BOOST_TEST(result.at("family") == "llama");
   BOOST_TEST(result.at("blocks").size() == result.at("num_blocks").get<size_t>());
   BOOST_TEST(result.at("model").at("digest").get<std::string>().size() == 64u);
@@ -125,9 +126,9 @@ BOOST_AUTO_TEST_CASE(inspect_tells_a_model_as_text_and_as_json) {
 }
 
 BOOST_AUTO_TEST_CASE(generate_prints_ids_or_one_object_or_an_object_a_token) {
-  const auto plain = corolla(generate({"--ids", "1,2,3", "--ignore-eos"}));
+  const auto plain = call(generate({"--ids", "1,2,3", "--ignore-eos"}));
   BOOST_TEST_REQUIRE(plain.end.is(0), plain.err);
-  const auto whole = json::parse(corolla(generate({"--ids", "1,2,3", "--ignore-eos", "--json"})).out);
+  const auto whole = json::parse(call(generate({"--ids", "1,2,3", "--ignore-eos", "--json"})).out);
   const auto ids = whole.at("ids").get<std::vector<int64_t>>();
   BOOST_TEST(ids.size() == 4u);
   std::string joined;
@@ -135,7 +136,7 @@ BOOST_AUTO_TEST_CASE(generate_prints_ids_or_one_object_or_an_object_a_token) {
   BOOST_TEST(plain.out == joined + "\n");
   BOOST_TEST(whole.at("route").at(0).at("peer") == "local");
   BOOST_TEST(whole.at("time_to_first_token_s") > 0.0);
-  std::istringstream lines{corolla(generate({"--ids", "1,2,3", "--ignore-eos", "--json-stream"})).out};
+  std::istringstream lines{call(generate({"--ids", "1,2,3", "--ignore-eos", "--json-stream"})).out};
   std::string line;
   for (const auto id : ids) {
     BOOST_TEST_REQUIRE(static_cast<bool>(std::getline(lines, line)));
@@ -150,23 +151,23 @@ BOOST_AUTO_TEST_CASE(generate_prints_ids_or_one_object_or_an_object_a_token) {
 BOOST_AUTO_TEST_CASE(a_made_model_tokenizes_generates_and_scores) {
   const temp_dir dir;
   const auto model = (dir / "model").string();
-  const auto made = corolla({"make-model", "--small", "bloom-560m", model, "--seed", "5"});
+  const auto made = call({"make-model", "--small", "bloom-560m", model, "--seed", "5"});
   BOOST_TEST_REQUIRE(made.end.is(0), made.err);
-  expect_refusal(corolla({"make-model", "--small", "bloom-560m", model}), 1, model);
-  const auto ids = corolla({"tokenize", "--tokenizer", model}, "\"a cat sat\"\n\"\xc3\xa9\"\n");
+  expect_refusal(call({"make-model", "--small", "bloom-560m", model}), 1, model);
+  const auto ids = call({"tokenize", "--tokenizer", model}, "\"a cat sat\"\n\"\xc3\xa9\"\n");
   BOOST_TEST_REQUIRE(ids.end.is(0), ids.err);
-  const auto text = corolla({"tokenize", "--tokenizer", model, "--decode"}, ids.out);
+  const auto text = call({"tokenize", "--tokenizer", model, "--decode"}, ids.out);
   BOOST_TEST(text.out == "\"a cat sat\"\n\"\xc3\xa9\"\n");
-  expect_refusal(corolla({"tokenize", "--tokenizer", model}, "[1]\n"), 1, "line 1 of standard input");
+  expect_refusal(call({"tokenize", "--tokenizer", model}, "[1]\n"), 1, "line 1 of standard input");
   const auto arguments = [&](std::vector<std::string> more) {
     std::vector<std::string> words{"generate", "--local", "--model", model, "--max-new-tokens", "5", "--ignore-eos"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   };
-  const auto from_option = corolla(arguments({"--prompt", "-a cat"}));
+  const auto from_option = call(arguments({"--prompt", "-a cat"}));
   BOOST_TEST(from_option.end.is(0), from_option.err);
-  BOOST_TEST(corolla(arguments({}), "-a cat\n").out == from_option.out);
-  expect_refusal(corolla(arguments({}), ""), 1, "empty");
+  BOOST_TEST(call(arguments({}), "-a cat\n").out == from_option.out);
+  expect_refusal(call(arguments({}), ""), 1, "empty");
 }
 
 BOOST_AUTO_TEST_CASE(eval_writes_tensors_and_prints_the_perplexity) {
@@ -174,7 +175,7 @@ BOOST_AUTO_TEST_CASE(eval_writes_tensors_and_prints_the_perplexity) {
   const auto out = (dir / "out.safetensors").string();
   const auto golden = tiny + "/golden.safetensors";
   const auto result =
-      corolla({"eval", "--local", "--threads", "1", "--model", tiny, "--inputs", golden, "--out", out, "--hidden"});
+      call({"eval", "--local", "--threads", "1", "--model", tiny, "--inputs", golden, "--out", out, "--hidden"});
   BOOST_TEST_REQUIRE(result.end.is(0), result.err);
   const auto scores = json::parse(result.out);
   BOOST_TEST(scores.at("perplexity") > 1.0);
@@ -185,21 +186,21 @@ BOOST_AUTO_TEST_CASE(eval_writes_tensors_and_prints_the_perplexity) {
 BOOST_AUTO_TEST_CASE(keys_make_a_swarm_invite_a_peer_and_show_both) {
   const temp_dir dir;
   const auto key = (dir / "swarm.key").string(), identity = (dir / "id.key").string();
-  const auto swarm = corolla({"keys", "new-swarm", key});
+  const auto swarm = call({"keys", "new-swarm", key});
   BOOST_TEST_REQUIRE(swarm.end.is(0), swarm.err);
   BOOST_TEST(swarm.out.starts_with("swarm-"));
-  expect_refusal(corolla({"keys", "new-swarm", key}), 1, "exists");
-  const auto shown = corolla({"keys", "show", identity, "--make"});
+  expect_refusal(call({"keys", "new-swarm", key}), 1, "exists");
+  const auto shown = call({"keys", "show", identity, "--make"});
   BOOST_TEST_REQUIRE(shown.end.is(0), shown.err);
   const auto peer = shown.out.substr(std::strlen("peer "), 52);
-  const auto invitation = corolla({"keys", "invite", peer, "--key", key, "--role", "server", "--expires", "30d"});
+  const auto invitation = call({"keys", "invite", peer, "--key", key, "--role", "server", "--expires", "30d"});
   BOOST_TEST_REQUIRE(invitation.end.is(0), invitation.err);
   const auto certificate = dir.write("certificate", invitation.out).string();
-  const auto told = corolla({"keys", "show", certificate});
+  const auto told = call({"keys", "show", certificate});
   for (const auto& part : {peer, swarm.out, std::string{"role server\n"}, std::string{"valid yes\n"}})
     BOOST_TEST(contains(told.out, part), part);
-  expect_refusal(corolla({"keys", "invite", "nobody", "--key", key}), 2, "no peer id");
-  expect_refusal(corolla({"keys", "invite", peer, "--key", key, "--role", "servr"}), 2, "the nearest is server");
-  expect_refusal(corolla({"keys", "invite", peer, "--key", key, "--expires", "soon"}), 2, "30d");
-  expect_refusal(corolla({"keys", "invite", peer, "--key", identity + "x"}), 1, identity + "x");
+  expect_refusal(call({"keys", "invite", "nobody", "--key", key}), 2, "no peer id");
+  expect_refusal(call({"keys", "invite", peer, "--key", key, "--role", "servr"}), 2, "the nearest is server");
+  expect_refusal(call({"keys", "invite", peer, "--key", key, "--expires", "soon"}), 2, "30d");
+  expect_refusal(call({"keys", "invite", peer, "--key", identity + "x"}), 1, identity + "x");
 }

@@ -1,0 +1,143 @@
+// SIGTERM and SIGINT end a node within five seconds, whatever it is doing.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "golden.hpp"
+#include "relay.hpp"
+#include "sparse_model.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace corolla::tests {
+
+namespace {
+
+namespace data = boost::unit_test::data;
+
+constexpr std::chrono::seconds promised{5};
+/// More than any test waits for.
+constexpr size_t long_text = 8000;
+
+void check_ends(process& child, int signal, int status = 0) {
+  child.signal(signal);
+  exit_state end;
+  BOOST_REQUIRE_NO_THROW(end = child.wait(promised));
+  BOOST_TEST(end.exited, "signal " << end.code);
+  BOOST_TEST(end.code == status, child.errors());
+  BOOST_TEST(child.errors() == "");
+}
+
+/// Tells when a file is opened.
+class open_watch {
+ public:
+  explicit open_watch(const std::filesystem::path& file) : fd_{::inotify_init1(IN_CLOEXEC)} {
+    if (::inotify_add_watch(fd_, file.c_str(), IN_OPEN) < 0) throw std::runtime_error("the file cannot be watched");
+  }
+  ~open_watch() { ::close(fd_); }
+  open_watch(const open_watch&) = delete;
+  open_watch& operator=(const open_watch&) = delete;
+
+  bool wait() {
+    pollfd waiting{fd_, POLLIN, 0};
+    return ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds{patience}.count())) == 1;
+  }
+
+ private:
+  int fd_;
+};
+
+/// A client in the middle of a long text.
+process start_long_text(const swarm& s) {
+  auto words = continuation({5, 6}, long_text);
+  words.push_back("--json-stream");
+  auto client = s.start("generate", words);
+  for (int i = 0; i < 3; ++i) client.wait_for_line("{\"id\"", patience);
+  return client;
+}
+
+const std::vector<std::string> room{"--node.cache_tokens=8192"};
+
+/// A node that has megabytes to send to a client which reads nothing any more.
+struct owed_read {
+  owed_read() {
+    std::vector<int64_t> ids(prompt_tokens, 7);
+    const auto inputs = folder / "in.safetensors";
+    model::write_safetensors(
+        inputs, {{"input_ids", model::tensor::of<int64_t>({1, prompt_tokens}, std::span<const int64_t>{ids})}});
+    const auto address =
+        "corolla://" + servers.servers()[0].peer() + "@127.0.0.1:" + std::to_string(between.port());
+    client.emplace_back(start_corolla(
+        {"eval", "--model", servers.model(), "--peers", address, "--inputs", inputs, "--out", folder / "out.safetensors",
+         "--chunk-tokens", std::to_string(prompt_tokens)}));
+    between.run_until_client_sent(prompt_tokens * row_bytes, patience);
+    client[0].signal(SIGSTOP);
+  }
+
+  /// Several times what the kernel takes off a sender's hands.
+  static constexpr int64_t prompt_tokens = 4096, row_bytes = 64 * 4;
+  temp_dir folder;
+  swarm servers{tiny_model("bloom"), {"0:4"}, {"--node.cache_tokens=8192", "--node.liveness=60s"}};
+  relay between{servers.servers()[0].port()};
+  std::vector<process> client;
+};
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE(an_idle_node_ends, data::make({SIGTERM, SIGINT}), signal) {
+  swarm s{tiny_model("llama"), {"0:1", "1:4"}};
+  for (auto& server : s.servers()) check_ends(server.child(), signal);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_ends_while_a_client_generates_and_the_client_is_told) {
+  swarm s{tiny_model("bloom"), {"0:1", "1:4"}, room};
+  auto client = start_long_text(s);
+  check_ends(s.servers()[1].child(), SIGTERM);
+  BOOST_TEST(client.wait(patience).is(1));
+  BOOST_TEST(client.errors().find(s.servers()[1].peer()) != std::string::npos, client.errors());
+  check_ends(s.servers()[0].child(), SIGTERM);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_ends_while_it_loads) {
+  const temp_dir folder;
+  const auto weights = sparse_model{2048, 8192, 8, 256}.write(folder / "model");
+  open_watch opened{weights};
+  server loading{folder / "model"};
+  BOOST_TEST_REQUIRE(opened.wait());
+  check_ends(loading.child(), SIGTERM);
+  BOOST_TEST(loading.child().output() == "");  // it did not come to be ready
+}
+
+BOOST_AUTO_TEST_CASE(a_node_ends_while_a_server_and_a_client_have_stopped) {
+  swarm s{tiny_model("bloom"), {"0:1", "1:4"}, room};
+  auto client = start_long_text(s);
+  client.signal(SIGSTOP);
+  s.servers()[1].child().signal(SIGSTOP);
+  check_ends(s.servers()[0].child(), SIGTERM);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_node_ends_while_a_peer_that_has_stopped_owes_it_a_read, owed_read) {
+  check_ends(servers.servers()[0].child(), SIGTERM);
+  // It did owe a read.
+  BOOST_TEST(between.drain() < size_t{prompt_tokens * row_bytes});
+}
+
+BOOST_FIXTURE_TEST_CASE(a_second_signal_ends_a_node_at_once, owed_read) {
+  auto& node = servers.servers()[0].child();
+  // It says goodbye for half a second at least.
+  node.signal(SIGINT);
+  check_ends(node, SIGTERM, /*status=*/1);
+}
+
+}  // namespace corolla::tests

@@ -1,0 +1,82 @@
+// What a swarm computes against the reference implementation: every cut of the model, every way to cut a prompt.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "golden.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace corolla::tests {
+
+namespace {
+
+namespace data = boost::unit_test::data;
+
+const std::vector<std::string> names{"bloom", "llama", "llama3-rope"};
+
+struct cut {
+  std::vector<std::string> spans;
+};
+
+std::ostream& operator<<(std::ostream& out, const cut& c) {
+  for (const auto& span : c.spans) out << span << ' ';
+  return out;
+}
+
+const std::vector<cut> cuts{{{"0:4"}}, {{"0:1", "1:4"}}, {{"0:1", "1:3", "3:4"}}};
+
+/// The largest difference; infinite where a shape differs or something is no number.
+double difference(const model::tensor& found, const model::tensor& expected) {
+  if (found.dims() != expected.dims() || found.type() != expected.type()) return INFINITY;
+  const auto a = found.as<float>(), b = expected.as<float>();
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const auto distance = std::abs(double{a[i]} - double{b[i]});
+    if (!(distance <= largest)) largest = std::isnan(distance) ? INFINITY : distance;
+  }
+  return largest;
+}
+
+void check_evaluation(const swarm& s, const golden& expected, const std::string& chunk_tokens) {
+  const temp_dir folder;
+  const auto out = folder / "out.safetensors";
+  const auto result = s.run(
+      "eval", {"--inputs", expected.file(), "--out", out, "--hidden", "--chunk-tokens", chunk_tokens});
+  BOOST_TEST_REQUIRE(result.end.is(0), result.err);
+  const model::safetensors_file found{out};
+  BOOST_TEST(found.tensors().size() == 7u);
+  for (const auto* name :
+       {"embeddings", "block_output.0", "block_output.1", "block_output.2", "block_output.3", "final_norm", "logits"})
+    BOOST_TEST_CONTEXT(name)
+  BOOST_TEST(difference(found.load(name), expected.load(name)) <= expected.tolerance(name));
+}
+
+void check_continuations(const swarm& s, const golden& expected) {
+  for (size_t i = 0; i < expected.prompts().size(); ++i) {
+    auto words = continuation(expected.prompts()[i], expected.greedy()[i].size());
+    words.push_back("--json");
+    const auto result = s.run("generate", words);
+    BOOST_TEST_REQUIRE(result.end.is(0), result.err);
+    const auto answer = nlohmann::json::parse(result.out);
+    BOOST_TEST(answer.at("ids").get<token_ids>() == expected.greedy()[i], boost::test_tools::per_element());
+    BOOST_TEST(answer.at("route").size() == s.size());
+  }
+}
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE(a_swarm_computes_what_the_reference_does, data::make(names) * data::make(cuts), name, c) {
+  const golden expected{name};
+  const swarm s{expected.folder(), c.spans};
+  for (const auto* chunk_tokens : {"1", "3", "7", "1000"})
+    BOOST_TEST_CONTEXT("chunks of " << chunk_tokens)
+  check_evaluation(s, expected, chunk_tokens);
+  check_continuations(s, expected);
+}
+
+}  // namespace corolla::tests
