@@ -46,18 +46,21 @@ using self_pointer = client_actor::stateful_pointer<client_state>;
 
 /// A route for one order, being opened; `go` runs once it is open, `failed` otherwise.
 template <class Go, class Failed>
-route_actor open_route(self_pointer self, model::block_range blocks, uint32_t batch, uint32_t max_length, Go go, Failed failed) {
+route_actor open_route(
+    self_pointer self, model::block_range blocks, uint32_t batch, uint32_t max_length, Go go, Failed failed) {
   auto config = self->state.settings->route;
   config.options.blocks = blocks;
   config.options.batch = batch;
   config.options.max_length = max_length;
   auto route = spawn_route(self->system(), config);
   self->request(route, open_timeout + config.options.alloc_timeout, open_atom::value)
-    .then([go](taken) mutable { go(); }, failed);
+      .then([go](taken) mutable { go(); }, failed);
   return route;
 }
 
-model::block_range all_blocks(self_pointer self) { return {0, self->state.settings->ends->num_blocks()}; }
+model::block_range all_blocks(self_pointer self) {
+  return {0, self->state.settings->ends->num_blocks()};
+}
 
 // -- generation ---------------------------------------------------------------------------------------------------
 
@@ -76,18 +79,18 @@ void finish_generation(self_pointer self, uint64_t id) {
     if (job.on_token) job.on_token({-1, 0, rest});
   }
   self->request(job.route, open_timeout, status_atom::value)
-    .then(
-      [self, id](route_status& status) {
-        auto found = self->state.generations.find(id);
-        if (found == self->state.generations.end()) return;
-        auto& done = found->second;
-        self->send(done.route, close_atom::value);
-        done.answer.deliver(generate_reply{
-          done.what->ids(), std::move(done.text), done.first_token - done.begun, done.last_token - done.first_token,
-          std::move(status)});
-        self->state.generations.erase(found);
-      },
-      [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
+      .then(
+          [self, id](route_status& status) {
+            auto found = self->state.generations.find(id);
+            if (found == self->state.generations.end()) return;
+            auto& done = found->second;
+            self->send(done.route, close_atom::value);
+            done.answer.deliver(generate_reply{
+                done.what->ids(), std::move(done.text), done.first_token - done.begun,
+                done.last_token - done.first_token, std::move(status)});
+            self->state.generations.erase(found);
+          },
+          [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
 }
 
 void run(self_pointer self, uint64_t id, model::generation_input input);
@@ -112,11 +115,11 @@ void take_token(self_pointer self, uint64_t id, const model::tensor& hidden) {
 void run(self_pointer self, uint64_t id, model::generation_input input) {
   auto& job = self->state.generations.at(id);
   self->request(
-      job.route, forward_timeout, forward_atom::value,
-      forward_request{input.position, std::move(input.hidden), rows_wanted::last, {}})
-    .then(
-      [self, id](const forward_reply& reply) { take_token(self, id, reply.hidden); },
-      [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
+          job.route, forward_timeout, forward_atom::value,
+          forward_request{input.position, std::move(input.hidden), rows_wanted::last, {}})
+      .then(
+          [self, id](const forward_reply& reply) { take_token(self, id, reply.hidden); },
+          [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
 }
 
 caf::result<generate_reply> generate(self_pointer self, generate_order& order) {
@@ -125,7 +128,8 @@ caf::result<generate_reply> generate(self_pointer self, generate_order& order) {
   if (state.generations.contains(id)) return make_error(errc::bad_request, "an order with this id is under way");
   generating job;
   try {
-    job.what = std::make_unique<model::generation>(*state.settings->ends, state.settings->tokenizer, std::move(order.request));
+    job.what =
+        std::make_unique<model::generation>(*state.settings->ends, state.settings->tokenizer, std::move(order.request));
   } catch (const std::exception& e) {
     return make_error(errc::bad_request, e.what());
   }
@@ -133,12 +137,12 @@ caf::result<generate_reply> generate(self_pointer self, generate_order& order) {
   job.begun = steady_clock::now();
   job.answer = self->make_response_promise<generate_reply>();
   job.route = open_route(
-    self, all_blocks(self), /*batch=*/1, job.what->max_length(),
-    [self, id] {
-      auto found = self->state.generations.find(id);
-      if (found != self->state.generations.end()) run(self, id, found->second.what->first());
-    },
-    [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
+      self, all_blocks(self), /*batch=*/1, job.what->max_length(),
+      [self, id] {
+        auto found = self->state.generations.find(id);
+        if (found != self->state.generations.end()) run(self, id, found->second.what->first());
+      },
+      [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
   auto answer = job.answer;
   state.generations.emplace(id, std::move(job));
   return answer;
@@ -161,26 +165,27 @@ void pass_through(self_pointer self, uint64_t id, model::block_range blocks, mod
   auto failed = [self, id](caf::error& reason) { fail_evaluation(self, id, std::move(reason)); };
   auto batch = static_cast<uint32_t>(hidden.dim(0)), tokens = static_cast<uint32_t>(hidden.dim(1));
   job.route = open_route(
-    self, blocks, batch, tokens,
-    [self, id, hidden, then, failed] {
-      auto found = self->state.evaluations.find(id);
-      if (found == self->state.evaluations.end()) return;
-      self->request(
-          found->second.route, forward_timeout, forward_atom::value, forward_request{0, hidden, rows_wanted::all, {}})
-        .then(
-          [self, id, then](forward_reply& reply) {
-            auto again = self->state.evaluations.find(id);
-            if (again == self->state.evaluations.end()) return;
-            self->send(again->second.route, close_atom::value);
-            try {
-              then(std::move(reply.hidden));
-            } catch (const std::exception& e) {
-              fail_evaluation(self, id, make_error(errc::compute_failed, e.what()));
-            }
-          },
-          failed);
-    },
-    failed);
+      self, blocks, batch, tokens,
+      [self, id, hidden, then, failed] {
+        auto found = self->state.evaluations.find(id);
+        if (found == self->state.evaluations.end()) return;
+        self->request(
+                found->second.route, forward_timeout, forward_atom::value,
+                forward_request{0, hidden, rows_wanted::all, {}})
+            .then(
+                [self, id, then](forward_reply& reply) {
+                  auto again = self->state.evaluations.find(id);
+                  if (again == self->state.evaluations.end()) return;
+                  self->send(again->second.route, close_atom::value);
+                  try {
+                    then(std::move(reply.hidden));
+                  } catch (const std::exception& e) {
+                    fail_evaluation(self, id, make_error(errc::compute_failed, e.what()));
+                  }
+                },
+                failed);
+      },
+      failed);
 }
 
 void evaluate_block(self_pointer self, uint64_t id, model::tensor hidden) {
@@ -241,10 +246,9 @@ void end(self_pointer self) {
 client_actor::behavior_type client(self_pointer self, const client_settings& settings) {
   self->state.settings = settings;
   return {
-    [self](generate_atom, generate_order& order) { return generate(self, order); },
-    [self](forward_atom, evaluate_order& order) { return evaluate(self, order); },
-    [self](stop_atom, uint64_t id) { stop(self, id); },
-    [self](close_atom) { end(self); }};
+      [self](generate_atom, generate_order& order) { return generate(self, order); },
+      [self](forward_atom, evaluate_order& order) { return evaluate(self, order); },
+      [self](stop_atom, uint64_t id) { stop(self, id); }, [self](close_atom) { end(self); }};
 }
 
 }  // namespace

@@ -38,12 +38,11 @@ struct evaluate_reply {
 
 /// CLIENT: several orders run side by side.
 using client_actor = caf::typed_actor<
-  // Fails with bad_request (a sentence for the caller), cancelled, and what its route fails with.
-  caf::replies_to<generate_atom, generate_order>::with<generate_reply>,
-  caf::replies_to<forward_atom, evaluate_order>::with<evaluate_reply>,
-  // Ends the order with this id: its sessions are closed at every server.
-  caf::reacts_to<stop_atom, uint64_t>,
-  caf::reacts_to<close_atom>>;
+    // Fails with bad_request (a sentence for the caller), cancelled, and what its route fails with.
+    caf::replies_to<generate_atom, generate_order>::with<generate_reply>,
+    caf::replies_to<forward_atom, evaluate_order>::with<evaluate_reply>,
+    // Ends the order with this id: its sessions are closed at every server.
+    caf::reacts_to<stop_atom, uint64_t>, caf::reacts_to<close_atom>>;
 
 struct client_settings {
   std::shared_ptr<const model::ends> ends;

@@ -24,7 +24,7 @@ constexpr auto push_timeout = std::chrono::seconds{10};
 struct entry {
   server_record record;
   crypto::signed_record wire;
-  milliseconds age{0};          // when it came
+  milliseconds age{0};  // when it came
   clock::time_point received;
 };
 struct pending_publish {
@@ -48,9 +48,13 @@ milliseconds age_of(self_pointer self, const entry& e) {
   return e.age + std::chrono::duration_cast<milliseconds>(self->clock().now() - e.received);
 }
 
-bool alive(self_pointer self, const entry& e) { return age_of(self, e) < e.record.lifetime; }
+bool alive(self_pointer self, const entry& e) {
+  return age_of(self, e) < e.record.lifetime;
+}
 
-signed_server_record as_it_travels(self_pointer self, const entry& e) { return {e.wire, age_of(self, e)}; }
+signed_server_record as_it_travels(self_pointer self, const entry& e) {
+  return {e.wire, age_of(self, e)};
+}
 
 void settle_publish(self_pointer self) {
   auto& publishing = self->state.publishing;
@@ -62,14 +66,14 @@ void settle_publish(self_pointer self) {
 void push(self_pointer self, const entry& e, const peer_actor& to) {
   bool own = e.record.peer == self->state.config->self.peer();
   self->request(to, push_timeout, record_atom::value, as_it_travels(self, e))
-    .then(
-      [self, own](taken) {
-        if (!own || !self->state.publishing) return;
-        ++self->state.publishing->taken_by;
-        settle_publish(self);
-      },
-      // A node that does not take it, or has gone, will ask for a snapshot when it is back.
-      [](caf::error&) {});
+      .then(
+          [self, own](taken) {
+            if (!own || !self->state.publishing) return;
+            ++self->state.publishing->taken_by;
+            settle_publish(self);
+          },
+          // A node that does not take it, or has gone, will ask for a snapshot when it is back.
+          [](caf::error&) {});
 }
 
 void push_to_all(self_pointer self, const entry& e, const peer_id& except) {
@@ -163,22 +167,25 @@ directory_actor::behavior_type directory(self_pointer self, const directory_conf
   self->set_down_handler([self](caf::down_msg& down) { peer_down(self, down.source); });
   self->delayed_send(self, std::chrono::seconds{20}, tick_atom::value);
   return {
-    [self](record_atom, signed_server_record& record, const peer_id& from) { return take(self, record, from); },
-    [self](publish_atom, server_record& record, uint32_t acknowledgements) { return publish(self, record, acknowledgements); },
-    [self](snapshot_atom) {
-      return of_all_alive<std::vector<server_record>>(self, [](const entry& e) { return e.record; });
-    },
-    [self](find_atom, const peer_id& peer) -> caf::result<server_record> {
-      auto found = self->state.records.find(peer);
-      if (found == self->state.records.end() || !alive(self, found->second))
-        return make_error(errc::unknown_peer, "no address is known that " + peer.to_string() + " announced");
-      return found->second.record;
-    },
-    [self](record_atom) {
-      return of_all_alive<std::vector<signed_server_record>>(self, [&](const entry& e) { return as_it_travels(self, e); });
-    },
-    [self](up_atom, const link_info& info, const peer_actor& peer) { peer_up(self, info, peer); },
-    [self](tick_atom) { tick(self); }};
+      [self](record_atom, signed_server_record& record, const peer_id& from) { return take(self, record, from); },
+      [self](publish_atom, server_record& record, uint32_t acknowledgements) {
+        return publish(self, record, acknowledgements);
+      },
+      [self](snapshot_atom) {
+        return of_all_alive<std::vector<server_record>>(self, [](const entry& e) { return e.record; });
+      },
+      [self](find_atom, const peer_id& peer) -> caf::result<server_record> {
+        auto found = self->state.records.find(peer);
+        if (found == self->state.records.end() || !alive(self, found->second))
+          return make_error(errc::unknown_peer, "no address is known that " + peer.to_string() + " announced");
+        return found->second.record;
+      },
+      [self](record_atom) {
+        return of_all_alive<std::vector<signed_server_record>>(
+            self, [&](const entry& e) { return as_it_travels(self, e); });
+      },
+      [self](up_atom, const link_info& info, const peer_actor& peer) { peer_up(self, info, peer); },
+      [self](tick_atom) { tick(self); }};
 }
 
 }  // namespace

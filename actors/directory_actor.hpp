@@ -1,5 +1,5 @@
-// Who serves what: signed records, pushed to every node as they change and asked for by newcomers.  Soft state: a record
-// that its owner does not refresh is gone after its lifetime, and at once where a link to its owner is lost.
+// Who serves what: signed records, pushed to every node as they change and asked for by newcomers.  Soft state: a
+// record that its owner does not refresh is gone after its lifetime, and at once where a link to its owner is lost.
 #pragma once
 
 #include "actors/protocol.hpp"

@@ -41,20 +41,21 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
   if (!state.settings->served) return make_error(errc::bad_request, "this node serves no blocks");
   auto promise = self->make_response_promise<taken>();
   self->request(state.settings->served->block, answer_timeout, status_atom::value)
-    .then(
-      [self, acknowledgements, promise](const block_status& block) mutable {
-        auto& s = self->state;
-        s.published_free = block.free_tokens;
-        self->request(
-            s.settings->directory, publish_timeout, publish_atom::value, record_of(s, block.free_tokens), acknowledgements)
-          .then(
-            [self, promise](taken done) mutable {
-              self->state.published = true;
-              promise.deliver(done);
-            },
-            [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
-      },
-      [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+      .then(
+          [self, acknowledgements, promise](const block_status& block) mutable {
+            auto& s = self->state;
+            s.published_free = block.free_tokens;
+            self->request(
+                    s.settings->directory, publish_timeout, publish_atom::value, record_of(s, block.free_tokens),
+                    acknowledgements)
+                .then(
+                    [self, promise](taken done) mutable {
+                      self->state.published = true;
+                      promise.deliver(done);
+                    },
+                    [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+          },
+          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
   return promise;
 }
 
@@ -64,16 +65,16 @@ void republish(node_pointer self) {
   state.republishing = false;
   if (!state.published || state.stopping) return;
   self->request(state.settings->served->block, answer_timeout, status_atom::value)
-    .then(
-      [self](const block_status& block) {
-        auto& s = self->state;
-        auto moved = block.free_tokens > s.published_free ? block.free_tokens - s.published_free
-                                                          : s.published_free - block.free_tokens;
-        if (moved * 4 < s.settings->served->cache_tokens) return;
-        s.published_free = block.free_tokens;
-        caf::anon_send(s.settings->directory, publish_atom::value, record_of(s, block.free_tokens), uint32_t{0});
-      },
-      [](caf::error&) {});
+      .then(
+          [self](const block_status& block) {
+            auto& s = self->state;
+            auto moved = block.free_tokens > s.published_free ? block.free_tokens - s.published_free
+                                                              : s.published_free - block.free_tokens;
+            if (moved * 4 < s.settings->served->cache_tokens) return;
+            s.published_free = block.free_tokens;
+            caf::anon_send(s.settings->directory, publish_atom::value, record_of(s, block.free_tokens), uint32_t{0});
+          },
+          [](caf::error&) {});
 }
 
 void schedule_republish(node_pointer self) {
@@ -97,12 +98,12 @@ caf::result<node_status> status(node_pointer self) {
   if (!state.settings->served) return result;
   auto promise = self->make_response_promise<node_status>();
   self->request(state.settings->served->block, answer_timeout, status_atom::value)
-    .then(
-      [result, promise](const block_status& block) mutable {
-        result.block = block;
-        promise.deliver(std::move(result));
-      },
-      [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+      .then(
+          [result, promise](const block_status& block) mutable {
+            result.block = block;
+            promise.deliver(std::move(result));
+          },
+          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
   return promise;
 }
 
@@ -137,26 +138,28 @@ node_actor::behavior_type node(node_pointer self, const node_settings& settings)
   self->state.settings = settings;
   self->set_down_handler([self](caf::down_msg& message) { went_down(self, message); });
   return {
-    [self](listen_atom, const std::string& host, uint16_t port, const std::vector<std::string>& announce) {
-      return links::listen(self, host, port, announce);
-    },
-    [self](connect_atom, const crypto::address& address) { return links::connect(self, address); },
-    [self](connect_atom, const peer_id& peer) { return links::connect(self, peer); },
-    [self](up_atom, const link_info& info, const peer_actor& peer) { return links::up(self, info, peer); },
-    [self](open_atom, open_request& request, const peer_id& client, session_events_actor& events) {
-      auto result = sessions::open(self, request, client, std::move(events));
-      schedule_republish(self);
-      return result;
-    },
-    [self](find_atom, const session_id& session, const peer_id& from) { return sessions::find(self, session, from); },
-    [self](register_atom, const session_id& session, const peer_id& from, step_sink_actor& sink) {
-      return sessions::add_route(self, session, from, std::move(sink));
-    },
-    [self](publish_atom, uint32_t acknowledgements) { return publish(self, acknowledgements); },
-    [self](connect_atom, const crypto::address& address, std::chrono::milliseconds pause) { links::keep(self, address, pause); },
-    [self](tick_atom) { self->state.stopping ? end(self) : republish(self); },
-    [self](status_atom) { return status(self); },
-    [self](stop_atom) { stop(self); }};
+      [self](listen_atom, const std::string& host, uint16_t port, const std::vector<std::string>& announce) {
+        return links::listen(self, host, port, announce);
+      },
+      [self](connect_atom, const crypto::address& address) { return links::connect(self, address); },
+      [self](connect_atom, const peer_id& peer) { return links::connect(self, peer); },
+      [self](up_atom, const link_info& info, const peer_actor& peer) { return links::up(self, info, peer); },
+      [self](open_atom, open_request& request, const peer_id& client, session_events_actor& events) {
+        auto result = sessions::open(self, request, client, std::move(events));
+        schedule_republish(self);
+        return result;
+      },
+      [self](find_atom, const session_id& session, const peer_id& from) { return sessions::find(self, session, from); },
+      [self](register_atom, const session_id& session, const peer_id& from, step_sink_actor& sink) {
+        return sessions::add_route(self, session, from, std::move(sink));
+      },
+      [self](publish_atom, uint32_t acknowledgements) { return publish(self, acknowledgements); },
+      [self](connect_atom, const crypto::address& address, std::chrono::milliseconds pause) {
+        links::keep(self, address, pause);
+      },
+      [self](tick_atom) { self->state.stopping ? end(self) : republish(self); },
+      [self](status_atom) { return status(self); },
+      [self](stop_atom) { stop(self); }};
 }
 
 }  // namespace

@@ -38,12 +38,12 @@ void start(node_pointer self, const peer_id& peer, int socket, std::string remot
 void dial(node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses, size_t index) {
   auto address = addresses[index];
   self->request(self->state.settings->dialer, dial_timeout, dial_atom::value, address.host, address.port)
-    .then(
-      [self, peer, address](int socket) { start(self, peer, socket, address.to_string()); },
-      [self, peer, addresses, index](caf::error& reason) {
-        if (index + 1 < addresses.size()) return dial(self, peer, addresses, index + 1);
-        failed(self, peer, reason);
-      });
+      .then(
+          [self, peer, address](int socket) { start(self, peer, socket, address.to_string()); },
+          [self, peer, addresses, index](caf::error& reason) {
+            if (index + 1 < addresses.size()) return dial(self, peer, addresses, index + 1);
+            failed(self, peer, reason);
+          });
 }
 
 caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses) {
@@ -73,7 +73,7 @@ bool is_kept(const node_state& state, const peer_id& peer, crypto::address& addr
 }  // namespace
 
 caf::result<crypto::address> listen(
-  node_pointer self, const std::string& host, uint16_t port, const std::vector<std::string>& announce) {
+    node_pointer self, const std::string& host, uint16_t port, const std::vector<std::string>& announce) {
   auto& state = self->state;
   wire::acceptor_start start;
   start.host = host;
@@ -106,28 +106,29 @@ caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
   if (peer == state.settings->link->self) return make_error(errc::bad_request, "this is the node itself");
   auto promise = self->make_response_promise<peer_actor>();
   self->request(state.settings->directory, find_timeout, find_atom::value, peer)
-    .then(
-      [self, peer, promise](const server_record& record) mutable {
-        std::vector<crypto::address> addresses;
-        for (auto& text : record.addresses)
-          if (auto address = crypto::address::parse_host_port(text); address && address->port != 0) {
-            address->peer = peer;
-            addresses.push_back(std::move(*address));
-          }
-        if (addresses.empty()) {
-          promise.deliver(make_error(errc::unknown_peer, peer.to_string() + " announced no address that can be dialled"));
-          return;
-        }
-        // A link may have come up while the directory was asked.
-        if (auto link = self->state.links.find(peer); link != self->state.links.end()) {
-          promise.deliver(link->second.actor);
-          return;
-        }
-        auto& waiting = self->state.dialling[peer];
-        waiting.push_back(promise);
-        if (waiting.size() == 1) dial(self, peer, std::move(addresses), 0);
-      },
-      [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+      .then(
+          [self, peer, promise](const server_record& record) mutable {
+            std::vector<crypto::address> addresses;
+            for (auto& text : record.addresses)
+              if (auto address = crypto::address::parse_host_port(text); address && address->port != 0) {
+                address->peer = peer;
+                addresses.push_back(std::move(*address));
+              }
+            if (addresses.empty()) {
+              promise.deliver(
+                  make_error(errc::unknown_peer, peer.to_string() + " announced no address that can be dialled"));
+              return;
+            }
+            // A link may have come up while the directory was asked.
+            if (auto link = self->state.links.find(peer); link != self->state.links.end()) {
+              promise.deliver(link->second.actor);
+              return;
+            }
+            auto& waiting = self->state.dialling[peer];
+            waiting.push_back(promise);
+            if (waiting.size() == 1) dial(self, peer, std::move(addresses), 0);
+          },
+          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
   return promise;
 }
 
@@ -137,18 +138,19 @@ void keep(node_pointer self, const crypto::address& address, std::chrono::millis
   crypto::address known;
   if (address.peer && !is_kept(state, *address.peer, known)) state.kept.push_back(address);
   self->request(node_actor{self}, dial_timeout + find_timeout, connect_atom::value, address)
-    .then(
-      [](const peer_actor&) {},  // its end will be heard
-      [self, address, pause](caf::error&) {
-        auto longer = std::min(pause * 2, longest_pause);
-        self->delayed_send(self, pause, connect_atom::value, address, longer);
-      });
+      .then(
+          [](const peer_actor&) {},  // its end will be heard
+          [self, address, pause](caf::error&) {
+            auto longer = std::min(pause * 2, longest_pause);
+            self->delayed_send(self, pause, connect_atom::value, address, longer);
+          });
 }
 
 caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor& peer) {
   auto& state = self->state;
   if (state.stopping || info.peer == state.settings->link->self) {
-    self->send(peer, close_atom::value, errc::bad_request, state.stopping ? "the node is ending" : "this is the node itself");
+    self->send(
+        peer, close_atom::value, errc::bad_request, state.stopping ? "the node is ending" : "this is the node itself");
     return taken{};
   }
   auto found = state.links.find(info.peer);
@@ -179,7 +181,8 @@ bool down(node_pointer self, const caf::down_msg& message) {
     state.links.erase(link);
     crypto::address address;
     if (!state.stopping && is_kept(state, peer, address))
-      self->delayed_send(self, std::chrono::milliseconds{500}, connect_atom::value, address, std::chrono::milliseconds{1000});
+      self->delayed_send(
+          self, std::chrono::milliseconds{500}, connect_atom::value, address, std::chrono::milliseconds{1000});
     return true;
   }
   return false;

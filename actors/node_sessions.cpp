@@ -18,7 +18,9 @@ struct opening {
 };
 using opening_ptr = std::shared_ptr<opening>;
 
-std::string model_text(const std::string& name, const model::digest& digest) { return name + "@" + model::to_hex(digest, 6); }
+std::string model_text(const std::string& name, const model::digest& digest) {
+  return name + "@" + model::to_hex(digest, 6);
+}
 
 /// What is wrong with a request before anything is done for it; no error if nothing is.
 caf::error check(node_pointer self, const open_request& request) {
@@ -29,25 +31,28 @@ caf::error check(node_pointer self, const open_request& request) {
   auto& served = *settings.served;
   if (request.blocks.empty() || !served.blocks.contains(request.blocks))
     return make_error(
-      errc::blocks_mismatch, "blocks " + to_string(request.blocks) + " were asked for, and this node serves " + to_string(served.blocks));
+        errc::blocks_mismatch,
+        "blocks " + to_string(request.blocks) + " were asked for, and this node serves " + to_string(served.blocks));
   if (request.blocks_digest != model::of_blocks(served.digests, request.blocks))
     return make_error(
-      errc::model_mismatch, "blocks " + to_string(request.blocks) + " of model " + model::to_hex(request.model, 6) +
-                              " were asked for, and this node's blocks, of " +
-                              model_text(served.model_name, served.digests.model) + ", hold other weights");
+        errc::model_mismatch, "blocks " + to_string(request.blocks) + " of model " + model::to_hex(request.model, 6) +
+                                  " were asked for, and this node's blocks, of " +
+                                  model_text(served.model_name, served.digests.model) + ", hold other weights");
   if (request.batch == 0 || request.batch > settings.max_batch)
     return make_error(
-      errc::too_large,
-      "a batch of " + std::to_string(request.batch) + " rows, and this node takes at most " + std::to_string(settings.max_batch));
+        errc::too_large, "a batch of " + std::to_string(request.batch) + " rows, and this node takes at most " +
+                             std::to_string(settings.max_batch));
   auto longest = std::min(settings.max_length, served.max_positions);
   if (request.max_length == 0 || request.max_length > longest)
     return make_error(
-      errc::too_large, "max_length " + std::to_string(request.max_length) + ", and " +
-                         (served.max_positions <= settings.max_length ? "the model has " : "this node takes at most ") +
-                         std::to_string(longest) + " positions");
+        errc::too_large,
+        "max_length " + std::to_string(request.max_length) + ", and " +
+            (served.max_positions <= settings.max_length ? "the model has " : "this node takes at most ") +
+            std::to_string(longest) + " positions");
   if (state.sessions.contains(request.session)) return make_error(errc::bad_request, "this session is open already");
   if (state.sessions.size() >= settings.max_sessions)
-    return make_error(errc::no_room, "this node has " + std::to_string(settings.max_sessions) + " sessions, and takes no more");
+    return make_error(
+        errc::no_room, "this node has " + std::to_string(settings.max_sessions) + " sessions, and takes no more");
   return {};
 }
 
@@ -81,31 +86,32 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   self->monitor(session);
   state.sessions[request.session] = {session, request.upstream, session, o->log_room};
   self->request(next, answer_timeout, attach_atom::value, request.next_session, edge_owner_actor{session})
-    .then(
-      [self, o, session](step_sink_actor& sink) {
-        self->send(session, attach_atom::value, sink);
-        o->answer.deliver(session_actor{session});
-      },
-      [self, o, session](caf::error& reason) {
-        // The session's end gives back what it held.
-        self->send(session, close_atom::value);
-        o->log_room = 0;
-        refuse(self, o, std::move(reason));
-      });
+      .then(
+          [self, o, session](step_sink_actor& sink) {
+            self->send(session, attach_atom::value, sink);
+            o->answer.deliver(session_actor{session});
+          },
+          [self, o, session](caf::error& reason) {
+            // The session's end gives back what it held.
+            self->send(session, close_atom::value);
+            o->log_room = 0;
+            refuse(self, o, std::move(reason));
+          });
 }
 
 void reserve(node_pointer self, const opening_ptr& o, const peer_actor& next) {
   auto& settings = *self->state.settings;
   reserve_request room{o->request.blocks, o->request.batch, o->request.max_length, o->request.alloc_timeout};
   self->request(settings.served->block, o->request.alloc_timeout + answer_timeout, reserve_atom::value, room)
-    .then(
-      [self, o, next](uint64_t cache) { start(self, o, next, cache); },
-      [self, o](caf::error& reason) { refuse(self, o, std::move(reason)); });
+      .then(
+          [self, o, next](uint64_t cache) { start(self, o, next, cache); },
+          [self, o](caf::error& reason) { refuse(self, o, std::move(reason)); });
 }
 
 }  // namespace
 
-caf::result<session_actor> open(node_pointer self, open_request& request, const peer_id& client, session_events_actor events) {
+caf::result<session_actor> open(
+    node_pointer self, open_request& request, const peer_id& client, session_events_actor events) {
   auto& state = self->state;
   auto& settings = *state.settings;
   if (auto reason = check(self, request)) {
@@ -117,20 +123,22 @@ caf::result<session_actor> open(node_pointer self, open_request& request, const 
   if (room > settings.log_bytes - std::min(settings.log_bytes, state.log_room)) {
     ++state.refused_opens;
     return make_error(
-      errc::no_room, "its output log needs " + std::to_string(room) + " bytes, and " +
-                       std::to_string(settings.log_bytes - state.log_room) + " are left");
+        errc::no_room, "its output log needs " + std::to_string(room) + " bytes, and " +
+                           std::to_string(settings.log_bytes - state.log_room) + " are left");
   }
   state.log_room += room;
   request.alloc_timeout = std::min(request.alloc_timeout, settings.max_alloc_timeout);
   auto o = std::make_shared<opening>(
-    opening{std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room});
+      opening{std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room});
   // Only at an address that the next hop itself announced: an open must not make this node knock at doors.
   self->request(node_actor{self}, connect_timeout, connect_atom::value, o->request.next)
-    .then(
-      [self, o](const peer_actor& next) { reserve(self, o, next); },
-      [self, o](caf::error& reason) {
-        refuse(self, o, make_error(code_of(reason), "next hop " + o->request.next.to_string() + ": " + describe(reason)));
-      });
+      .then(
+          [self, o](const peer_actor& next) { reserve(self, o, next); },
+          [self, o](caf::error& reason) {
+            refuse(
+                self, o,
+                make_error(code_of(reason), "next hop " + o->request.next.to_string() + ": " + describe(reason)));
+          });
   return o->answer;
 }
 

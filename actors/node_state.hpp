@@ -25,8 +25,8 @@ struct linked_peer {
 struct session_entry {
   step_sink_actor sink;
   peer_id upstream;
-  session_actor session;   // null for the end of a route of this node's own
-  uint64_t log_room = 0;   // bytes set aside for its output log
+  session_actor session;  // null for the end of a route of this node's own
+  uint64_t log_room = 0;  // bytes set aside for its output log
 };
 
 struct node_state {

@@ -22,7 +22,8 @@ std::string describe(const caf::error& reason) {
   if (!reason) return "no error";
   if (reason.category() != category) return caf::to_string(reason);
   std::string result{to_string(static_cast<errc>(reason.code()))};
-  if (auto& context = reason.context(); context.match_elements<std::string>() && !context.get_as<std::string>(0).empty())
+  if (auto& context = reason.context();
+      context.match_elements<std::string>() && !context.get_as<std::string>(0).empty())
     result += ": " + context.get_as<std::string>(0);
   return result;
 }

@@ -33,8 +33,8 @@ namespace corolla::actors {
 
 using crypto::peer_id;
 
-/// An error of category "corolla" with a sentence for people.  (The text has no default: CAF would turn a bare errc in a
-/// message into such an error.)
+/// An error of category "corolla" with a sentence for people.  (The text has no default: CAF would turn a bare errc in
+/// a message into such an error.)
 caf::error make_error(errc code, std::string text);
 /// The sentence, whatever the category ("link_lost: 127.0.0.1:4711 closed the connection").
 std::string describe(const caf::error& reason);
@@ -93,8 +93,8 @@ struct step_refused {
 
 /// STEP SINK: where outputs go: the next hop's session, or the route for the last hop.
 using step_sink_actor = caf::typed_actor<
-  // Fails with stale, gap, not_yours, position_mismatch, bad_tensor, link_lost.
-  caf::replies_to<step_atom, step>::with<taken>>;
+    // Fails with stale, gap, not_yours, position_mismatch, bad_tensor, link_lost.
+    caf::replies_to<step_atom, step>::with<taken>>;
 
 /// EDGE OWNER: hears what the next hop says of steps that were already taken.
 using edge_owner_actor = caf::typed_actor<caf::reacts_to<refused_atom, step_refused>>;
@@ -103,16 +103,16 @@ using edge_owner_actor = caf::typed_actor<caf::reacts_to<refused_atom, step_refu
 
 struct open_request {
   session_id session;
-  model::digest model{};         ///< of the whole model
+  model::digest model{};          ///< of the whole model
   model::digest blocks_digest{};  ///< of `blocks`
   model::block_range blocks;
   model::dtype wire = model::dtype::float32;  ///< of this hop's outputs
   uint32_t batch = 1;
-  uint32_t max_length = 0;                       ///< tokens
-  std::chrono::milliseconds alloc_timeout{0};    ///< how long to wait for room; 0: refuse at once
+  uint32_t max_length = 0;                     ///< tokens
+  std::chrono::milliseconds alloc_timeout{0};  ///< how long to wait for room; 0: refuse at once
   uint64_t epoch = 1;
-  peer_id upstream;       ///< who sends steps: the client itself for the first hop
-  peer_id next;           ///< who receives outputs: the client itself for the last hop
+  peer_id upstream;         ///< who sends steps: the client itself for the first hop
+  peer_id next;             ///< who receives outputs: the client itself for the last hop
   session_id next_session;  ///< and into which of its sessions
 };
 
@@ -130,9 +130,8 @@ struct session_failed {
 };
 
 /// SESSION EVENTS: the client's ear for one session (its route actor, or that one's proxy on a server).
-using session_events_actor = caf::typed_actor<
-  caf::reacts_to<applied_atom, applied>,
-  caf::reacts_to<failed_atom, session_failed>>;
+using session_events_actor =
+    caf::typed_actor<caf::reacts_to<applied_atom, applied>, caf::reacts_to<failed_atom, session_failed>>;
 
 /// What a session is and has done: the proof of what was computed where.
 struct session_status {
@@ -140,24 +139,22 @@ struct session_status {
   peer_id client;
   model::block_range blocks;
   uint64_t epoch = 0;
-  uint64_t last = 0;        ///< highest seq applied
-  uint64_t steps = 0;       ///< steps applied
-  uint32_t position = 0;    ///< tokens in the cache
-  uint64_t dropped = 0;     ///< steps dropped as already applied, stale or not the upstream's
-  uint64_t log_bytes = 0;   ///< held by the output log
+  uint64_t last = 0;       ///< highest seq applied
+  uint64_t steps = 0;      ///< steps applied
+  uint32_t position = 0;   ///< tokens in the cache
+  uint64_t dropped = 0;    ///< steps dropped as already applied, stale or not the upstream's
+  uint64_t log_bytes = 0;  ///< held by the output log
 };
 
 /// SESSION CONTROL: what the client alone may ask of a session.
 using session_control_actor = caf::typed_actor<
-  // Ends the session and frees its cache and log.
-  caf::reacts_to<close_atom>>;
+    // Ends the session and frees its cache and log.
+    caf::reacts_to<close_atom>>;
 
 /// SESSION: one client's place in one span of blocks.
 using session_actor = caf::typed_actor<
-  caf::replies_to<step_atom, step>::with<taken>,
-  caf::reacts_to<refused_atom, step_refused>,
-  caf::reacts_to<close_atom>,
-  caf::replies_to<status_atom>::with<session_status>>;
+    caf::replies_to<step_atom, step>::with<taken>, caf::reacts_to<refused_atom, step_refused>,
+    caf::reacts_to<close_atom>, caf::replies_to<status_atom>::with<session_status>>;
 
 // -- blocks -------------------------------------------------------------------------------------------------------
 
@@ -184,21 +181,20 @@ struct block_status {
   uint64_t cache_tokens = 0;
   uint64_t free_tokens = 0;
   uint32_t sessions = 0;
-  uint32_t waiting = 0;     ///< reservations that wait for room
+  uint32_t waiting = 0;  ///< reservations that wait for room
   uint64_t passes = 0;
-  uint64_t rows = 0;        ///< of all passes
+  uint64_t rows = 0;  ///< of all passes
   uint64_t steps = 0;
 };
 
 /// BLOCK: a span's weights and cache, and the thread that computes.
 using block_actor = caf::typed_actor<
-  // A cache id.  Fails with no_room (the text says what is left), too_large, blocks_mismatch.
-  caf::replies_to<reserve_atom, reserve_request>::with<uint64_t>,
-  // Gives the pages back, behind the pass under way.
-  caf::reacts_to<release_atom, uint64_t>,
-  // Fails with bad_tensor, not_finite, position_mismatch, compute_failed, stopping.
-  caf::replies_to<step_atom, block_step>::with<block_output>,
-  caf::replies_to<status_atom>::with<block_status>>;
+    // A cache id.  Fails with no_room (the text says what is left), too_large, blocks_mismatch.
+    caf::replies_to<reserve_atom, reserve_request>::with<uint64_t>,
+    // Gives the pages back, behind the pass under way.
+    caf::reacts_to<release_atom, uint64_t>,
+    // Fails with bad_tensor, not_finite, position_mismatch, compute_failed, stopping.
+    caf::replies_to<step_atom, block_step>::with<block_output>, caf::replies_to<status_atom>::with<block_status>>;
 
 // -- records ------------------------------------------------------------------------------------------------------
 
@@ -214,7 +210,7 @@ struct server_record {
   std::string model_name;
   model::digest model{};
   model::digest blocks_digest{};  ///< of `blocks`
-  uint32_t model_blocks = 0;  ///< of the whole model
+  uint32_t model_blocks = 0;      ///< of the whole model
   model::block_range blocks;
   model::dtype dtype = model::dtype::float32;
   uint64_t cache_tokens = 0;
@@ -244,38 +240,39 @@ struct link_info {
 
 /// PEER: another node, through one link.  Dies with its link; whoever uses it monitors it.
 using peer_actor = caf::typed_actor<
-  // Opens a session there.  The answer is its control; events go to the actor given.  Fails with what the server says.
-  caf::replies_to<open_atom, open_request, session_events_actor>::with<session_control_actor>,
-  // A door through which steps go to a session there; refusals go to the actor given.
-  caf::replies_to<attach_atom, session_id, edge_owner_actor>::with<step_sink_actor>,
-  // Hands a record over; answers when the peer has taken it.
-  caf::replies_to<record_atom, signed_server_record>::with<taken>,
-  // Asks for all records that it has; they go to this node's directory before the answer comes.
-  caf::replies_to<snapshot_atom>::with<taken>,
-  // Says goodbye with a sentence and ends the link.
-  caf::reacts_to<close_atom, errc, std::string>>;
+    // Opens a session there.  The answer is its control; events go to the actor given.  Fails with what the server
+    // says.
+    caf::replies_to<open_atom, open_request, session_events_actor>::with<session_control_actor>,
+    // A door through which steps go to a session there; refusals go to the actor given.
+    caf::replies_to<attach_atom, session_id, edge_owner_actor>::with<step_sink_actor>,
+    // Hands a record over; answers when the peer has taken it.
+    caf::replies_to<record_atom, signed_server_record>::with<taken>,
+    // Asks for all records that it has; they go to this node's directory before the answer comes.
+    caf::replies_to<snapshot_atom>::with<taken>,
+    // Says goodbye with a sentence and ends the link.
+    caf::reacts_to<close_atom, errc, std::string>>;
 
 /// DIRECTORY: the signed records of who serves what, replicated on every node.
 using directory_actor = caf::typed_actor<
-  // A record from a peer: true if it was new (and was handed on).  Fails with bad_request for a forged or oversized one.
-  caf::replies_to<record_atom, signed_server_record, peer_id>::with<bool>,
-  // What this node serves: signed, kept fresh and pushed to every peer from now on.  Answers once `acknowledgements`
-  // peers have taken it (at once for 0).
-  caf::replies_to<publish_atom, server_record, uint32_t>::with<taken>,
-  // All live records.
-  caf::replies_to<snapshot_atom>::with<std::vector<server_record>>,
-  // One peer's record; fails with unknown_peer.
-  caf::replies_to<find_atom, peer_id>::with<server_record>,
-  // The same as they travel: for a newcomer.
-  caf::replies_to<record_atom>::with<std::vector<signed_server_record>>,
-  // A link is up: records are pushed to it if it is a node.
-  caf::reacts_to<up_atom, link_info, peer_actor>,
-  caf::reacts_to<tick_atom>>;
+    // A record from a peer: true if it was new (and was handed on).  Fails with bad_request for a forged or oversized
+    // one.
+    caf::replies_to<record_atom, signed_server_record, peer_id>::with<bool>,
+    // What this node serves: signed, kept fresh and pushed to every peer from now on.  Answers once `acknowledgements`
+    // peers have taken it (at once for 0).
+    caf::replies_to<publish_atom, server_record, uint32_t>::with<taken>,
+    // All live records.
+    caf::replies_to<snapshot_atom>::with<std::vector<server_record>>,
+    // One peer's record; fails with unknown_peer.
+    caf::replies_to<find_atom, peer_id>::with<server_record>,
+    // The same as they travel: for a newcomer.
+    caf::replies_to<record_atom>::with<std::vector<signed_server_record>>,
+    // A link is up: records are pushed to it if it is a node.
+    caf::reacts_to<up_atom, link_info, peer_actor>, caf::reacts_to<tick_atom>>;
 
 /// DIALER: resolves a name and connects, in its own thread, within a deadline.
 using dialer_actor = caf::typed_actor<
-  // A connected, non-blocking socket, which the receiver owns.  Fails with unreachable and a sentence.
-  caf::replies_to<dial_atom, std::string, uint16_t>::with<int>>;
+    // A connected, non-blocking socket, which the receiver owns.  Fails with unreachable and a sentence.
+    caf::replies_to<dial_atom, std::string, uint16_t>::with<int>>;
 
 // -- nodes --------------------------------------------------------------------------------------------------------
 
@@ -291,30 +288,32 @@ struct node_status {
 
 /// NODE: the process.  Starts and ends everything else.
 using node_actor = caf::typed_actor<
-  // Listens on host and port (0: the kernel's choice); others are told to dial `announce` where it is not empty.  Answers with
-  // the address to give away.  Fails with unreachable and a sentence (the port is in use, say).
-  caf::replies_to<listen_atom, std::string, uint16_t, std::vector<std::string>>::with<crypto::address>,
-  // The peer behind an address; a link that is already up is used.  Fails with unreachable, wrong_peer, not_a_member, ….
-  caf::replies_to<connect_atom, crypto::address>::with<peer_actor>,
-  // The same, at the addresses that the peer itself announced.  Fails with unknown_peer without sending anything.
-  caf::replies_to<connect_atom, peer_id>::with<peer_actor>,
-  // A link is up (from its peer actor).
-  caf::replies_to<up_atom, link_info, peer_actor>::with<taken>,
-  // A session for a client (from its peer actor); `events` is the client's ear.
-  caf::replies_to<open_atom, open_request, peer_id, session_events_actor>::with<session_actor>,
-  // Where steps for a session go; fails with unknown_session, or not_yours unless `from` is the upstream it was opened with.
-  caf::replies_to<find_atom, session_id, peer_id>::with<step_sink_actor>,
-  // A route's own end: outputs for `session` from `from` go to the sink until it ends.
-  caf::replies_to<register_atom, session_id, peer_id, step_sink_actor>::with<taken>,
-  caf::replies_to<status_atom>::with<node_status>,
-  // Tells the swarm what this node serves; answers once so many peers have taken its record.
-  caf::replies_to<publish_atom, uint32_t>::with<taken>,
-  // Keeps a link to this address: dials it again, with growing pauses, whenever it is lost.
-  caf::reacts_to<connect_atom, crypto::address, std::chrono::milliseconds>,
-  // Housekeeping (from itself).
-  caf::reacts_to<tick_atom>,
-  // Ends everything: sessions, links, block; the actor is gone when all are, within a bound.
-  caf::reacts_to<stop_atom>>;
+    // Listens on host and port (0: the kernel's choice); others are told to dial `announce` where it is not empty.
+    // Answers with the address to give away.  Fails with unreachable and a sentence (the port is in use, say).
+    caf::replies_to<listen_atom, std::string, uint16_t, std::vector<std::string>>::with<crypto::address>,
+    // The peer behind an address; a link that is already up is used.  Fails with unreachable, wrong_peer, not_a_member,
+    // ….
+    caf::replies_to<connect_atom, crypto::address>::with<peer_actor>,
+    // The same, at the addresses that the peer itself announced.  Fails with unknown_peer without sending anything.
+    caf::replies_to<connect_atom, peer_id>::with<peer_actor>,
+    // A link is up (from its peer actor).
+    caf::replies_to<up_atom, link_info, peer_actor>::with<taken>,
+    // A session for a client (from its peer actor); `events` is the client's ear.
+    caf::replies_to<open_atom, open_request, peer_id, session_events_actor>::with<session_actor>,
+    // Where steps for a session go; fails with unknown_session, or not_yours unless `from` is the upstream it was
+    // opened with.
+    caf::replies_to<find_atom, session_id, peer_id>::with<step_sink_actor>,
+    // A route's own end: outputs for `session` from `from` go to the sink until it ends.
+    caf::replies_to<register_atom, session_id, peer_id, step_sink_actor>::with<taken>,
+    caf::replies_to<status_atom>::with<node_status>,
+    // Tells the swarm what this node serves; answers once so many peers have taken its record.
+    caf::replies_to<publish_atom, uint32_t>::with<taken>,
+    // Keeps a link to this address: dials it again, with growing pauses, whenever it is lost.
+    caf::reacts_to<connect_atom, crypto::address, std::chrono::milliseconds>,
+    // Housekeeping (from itself).
+    caf::reacts_to<tick_atom>,
+    // Ends everything: sessions, links, block; the actor is gone when all are, within a bound.
+    caf::reacts_to<stop_atom>>;
 
 // -- routes and clients -------------------------------------------------------------------------------------------
 
@@ -360,15 +359,13 @@ struct route_options {
 
 /// ROUTE: one session's chain of hops.
 using route_actor = caf::typed_actor<
-  // Answers once every hop is open.  Fails with missing_blocks ("blocks 16:24 have no server"), no_room, model_mismatch, ….
-  caf::replies_to<open_atom>::with<taken>,
-  // Advances the session.  One at a time; fails with position_mismatch, link_lost, what a hop said, ….
-  caf::replies_to<forward_atom, forward_request>::with<forward_reply>,
-  caf::replies_to<step_atom, step>::with<taken>,
-  caf::reacts_to<applied_atom, applied>,
-  caf::reacts_to<failed_atom, session_failed>,
-  caf::replies_to<status_atom>::with<route_status>,
-  caf::reacts_to<close_atom>>;
+    // Answers once every hop is open.  Fails with missing_blocks ("blocks 16:24 have no server"), no_room,
+    // model_mismatch, ….
+    caf::replies_to<open_atom>::with<taken>,
+    // Advances the session.  One at a time; fails with position_mismatch, link_lost, what a hop said, ….
+    caf::replies_to<forward_atom, forward_request>::with<forward_reply>, caf::replies_to<step_atom, step>::with<taken>,
+    caf::reacts_to<applied_atom, applied>, caf::reacts_to<failed_atom, session_failed>,
+    caf::replies_to<status_atom>::with<route_status>, caf::reacts_to<close_atom>>;
 
 }  // namespace corolla::actors
 

@@ -63,9 +63,7 @@ struct route_state {
   std::deque<applied_event> trace;
   static constexpr const char* name = "route";
 };
-using route_impl = route_actor::extend<
-  caf::reacts_to<refused_atom, step_refused>,
-  caf::reacts_to<tick_atom, uint64_t>>;
+using route_impl = route_actor::extend<caf::reacts_to<refused_atom, step_refused>, caf::reacts_to<tick_atom, uint64_t>>;
 using self_pointer = route_impl::stateful_pointer<route_state>;
 
 void close_hops(self_pointer self) {
@@ -98,19 +96,19 @@ void opened_all(self_pointer self) {
   auto& state = self->state;
   auto& first = state.hops.front();
   self->request(first.peer, open_timeout, attach_atom::value, first.session, edge_owner_actor{self})
-    .then(
-      [self](step_sink_actor& sink) {
-        auto& s = self->state;
-        if (s.now != phase::opening) return;
-        s.first = std::move(sink);
-        s.now = phase::open;
-        s.opening.deliver(taken{});
-      },
-      [self](caf::error& reason) { fail(self, std::move(reason)); });
+      .then(
+          [self](step_sink_actor& sink) {
+            auto& s = self->state;
+            if (s.now != phase::opening) return;
+            s.first = std::move(sink);
+            s.now = phase::open;
+            s.opening.deliver(taken{});
+          },
+          [self](caf::error& reason) { fail(self, std::move(reason)); });
 }
 
-/// All answers to the opens of one plan are in.  Opens are all or nothing: where one was refused the others are closed, and
-/// another plan is made without the refuser.
+/// All answers to the opens of one plan are in.  Opens are all or nothing: where one was refused the others are closed,
+/// and another plan is made without the refuser.
 void opens_settled(self_pointer self) {
   auto& state = self->state;
   if (!state.refusal) return opened_all(self);
@@ -119,7 +117,8 @@ void opens_settled(self_pointer self) {
   plan(self);
 }
 
-void open_answered(self_pointer self, uint32_t attempt, size_t index, session_control_actor control, caf::error refusal) {
+void open_answered(
+    self_pointer self, uint32_t attempt, size_t index, session_control_actor control, caf::error refusal) {
   auto& state = self->state;
   if (state.now != phase::opening || attempt != state.attempt) {
     if (control) self->send(control, close_atom::value);
@@ -157,24 +156,26 @@ open_request request_for(self_pointer self, size_t index) {
 void open_hop(self_pointer self, size_t index) {
   auto& state = self->state;
   auto attempt = state.attempt;
-  auto refused = [self, attempt, index](caf::error& reason) { open_answered(self, attempt, index, {}, std::move(reason)); };
+  auto refused = [self, attempt, index](caf::error& reason) {
+    open_answered(self, attempt, index, {}, std::move(reason));
+  };
   self->request(state.config->node, join_timeout, connect_atom::value, state.hops[index].plan.peer)
-    .then(
-      [self, attempt, index, refused](peer_actor& peer) {
-        auto& s = self->state;
-        if (s.now != phase::opening || attempt != s.attempt) return;
-        s.hops[index].peer = peer;
-        self->monitor(peer);
-        self->request(
-            peer, open_timeout + s.config->options.alloc_timeout, open_atom::value, request_for(self, index),
-            session_events_actor{self})
-          .then(
-            [self, attempt, index](session_control_actor& control) {
-              open_answered(self, attempt, index, std::move(control), {});
-            },
-            refused);
-      },
-      refused);
+      .then(
+          [self, attempt, index, refused](peer_actor& peer) {
+            auto& s = self->state;
+            if (s.now != phase::opening || attempt != s.attempt) return;
+            s.hops[index].peer = peer;
+            self->monitor(peer);
+            self->request(
+                    peer, open_timeout + s.config->options.alloc_timeout, open_atom::value, request_for(self, index),
+                    session_events_actor{self})
+                .then(
+                    [self, attempt, index](session_control_actor& control) {
+                      open_answered(self, attempt, index, std::move(control), {});
+                    },
+                    refused);
+          },
+          refused);
 }
 
 void open_hops(self_pointer self, std::vector<planned_hop> hops) {
@@ -185,28 +186,28 @@ void open_hops(self_pointer self, std::vector<planned_hop> hops) {
   for (auto& planned : hops) state.hops.push_back({planned, session_id::random(), {}, {}, {}});
   state.opens_left = state.hops.size();
   self->request(
-      state.config->node, join_timeout, register_atom::value, state.sink_session, state.hops.back().plan.peer,
-      step_sink_actor{self})
-    .then(
-      [self](taken) {
-        for (size_t i = 0; i < self->state.hops.size(); ++i) open_hop(self, i);
-      },
-      [self](caf::error& reason) { fail(self, std::move(reason)); });
+          state.config->node, join_timeout, register_atom::value, state.sink_session, state.hops.back().plan.peer,
+          step_sink_actor{self})
+      .then(
+          [self](taken) {
+            for (size_t i = 0; i < self->state.hops.size(); ++i) open_hop(self, i);
+          },
+          [self](caf::error& reason) { fail(self, std::move(reason)); });
 }
 
 void plan(self_pointer self) {
   auto& state = self->state;
   ++state.plans;
   self->request(state.config->directory, join_timeout, snapshot_atom::value)
-    .then(
-      [self](const std::vector<server_record>& servers) {
-        auto& s = self->state;
-        auto planned = plan_hops(servers, *s.config->model, s.config->options, s.excluded);
-        if (auto hops = std::get_if<std::vector<planned_hop>>(&planned)) return open_hops(self, std::move(*hops));
-        // Where servers refused, what they said tells more than that nobody else is left.
-        fail(self, s.refusal ? s.refusal : std::get<caf::error>(planned));
-      },
-      [self](caf::error& reason) { fail(self, std::move(reason)); });
+      .then(
+          [self](const std::vector<server_record>& servers) {
+            auto& s = self->state;
+            auto planned = plan_hops(servers, *s.config->model, s.config->options, s.excluded);
+            if (auto hops = std::get_if<std::vector<planned_hop>>(&planned)) return open_hops(self, std::move(*hops));
+            // Where servers refused, what they said tells more than that nobody else is left.
+            fail(self, s.refusal ? s.refusal : std::get<caf::error>(planned));
+          },
+          [self](caf::error& reason) { fail(self, std::move(reason)); });
 }
 
 /// Asks the first bootstrap node that answers for all it knows.
@@ -216,11 +217,11 @@ void join(self_pointer self, size_t index, caf::error last_failure) {
   if (index == bootstrap.size()) return fail(self, std::move(last_failure));
   auto next = [self, index](caf::error& reason) { join(self, index + 1, std::move(reason)); };
   self->request(self->state.config->node, join_timeout, connect_atom::value, bootstrap[index])
-    .then(
-      [self, next](peer_actor& peer) {
-        self->request(peer, join_timeout, snapshot_atom::value).then([self](taken) { plan(self); }, next);
-      },
-      next);
+      .then(
+          [self, next](peer_actor& peer) {
+            self->request(peer, join_timeout, snapshot_atom::value).then([self](taken) { plan(self); }, next);
+          },
+          next);
 }
 
 caf::result<taken> open(self_pointer self) {
@@ -251,12 +252,12 @@ void send_steps(self_pointer self) {
     state.sent = next->seq;
     ++state.untaken;
     self->request(state.first, state.config->options.step_timeout, step_atom::value, std::move(*next))
-      .then(
-        [self](taken) {
-          --self->state.untaken;
-          send_steps(self);
-        },
-        [self](caf::error& reason) { fail(self, std::move(reason)); });
+        .then(
+            [self](taken) {
+              --self->state.untaken;
+              send_steps(self);
+            },
+            [self](caf::error& reason) { fail(self, std::move(reason)); });
   }
 }
 
@@ -269,13 +270,15 @@ caf::result<forward_reply> forward(self_pointer self, forward_request& request) 
   auto& dims = request.hidden.dims();
   if (dims.size() != 3 || dims[0] != options.batch || dims[2] != state.config->model->hidden_size)
     return make_error(
-      errc::bad_tensor, "hidden is " + model::to_string(dims) + ", and the route takes [" + std::to_string(options.batch) +
-                          ", T, " + std::to_string(state.config->model->hidden_size) + "]");
+        errc::bad_tensor, "hidden is " + model::to_string(dims) + ", and the route takes [" +
+                              std::to_string(options.batch) + ", T, " +
+                              std::to_string(state.config->model->hidden_size) + "]");
   if (request.position > state.position || request.position + dims[1] > options.max_length)
     return make_error(
-      errc::position_mismatch, "positions " + std::to_string(request.position) + " to " +
-                                 std::to_string(request.position + dims[1]) + " with " + std::to_string(state.position) +
-                                 " in the cache and room for " + std::to_string(options.max_length));
+        errc::position_mismatch, "positions " + std::to_string(request.position) + " to " +
+                                     std::to_string(request.position + dims[1]) + " with " +
+                                     std::to_string(state.position) + " in the cache and room for " +
+                                     std::to_string(options.max_length));
   bool alone = request.position < state.position || !request.hypo_ids.empty();
   state.forward.emplace(std::move(request), options.chunk_tokens, options.pipeline, alone, state.sent + 1);
   state.answer = self->make_response_promise<forward_reply>();
@@ -292,7 +295,8 @@ caf::result<taken> take(self_pointer self, step& output) {
   if (output.seq != state.done + 1) return make_error(errc::gap, "outputs come in order");
   auto& dims = output.hidden.dims();
   if (dims[0] != state.config->options.batch || dims[2] != state.config->model->hidden_size) {
-    auto reason = make_error(errc::bad_tensor, "the last hop answered with a tensor of shape " + model::to_string(dims));
+    auto reason =
+        make_error(errc::bad_tensor, "the last hop answered with a tensor of shape " + model::to_string(dims));
     fail(self, reason);
     return reason;
   }
@@ -352,33 +356,33 @@ void peer_lost(self_pointer self, const caf::down_msg& down) {
   for (auto& h : self->state.hops)
     if (h.peer && h.peer.address() == down.source)
       return fail(
-        self, make_error(
-                errc::link_lost, "server " + h.plan.peer.to_string() + " of blocks " + to_string(h.plan.blocks) +
-                                   " was lost: " + describe(down.reason)));
+          self, make_error(
+                    errc::link_lost, "server " + h.plan.peer.to_string() + " of blocks " + to_string(h.plan.blocks) +
+                                         " was lost: " + describe(down.reason)));
 }
 
 route_impl::behavior_type route(self_pointer self, const route_config& config) {
   self->state.config = config;
   self->set_down_handler([self](caf::down_msg& down) { peer_lost(self, down); });
   return {
-    [self](open_atom) { return open(self); },
-    [self](forward_atom, forward_request& request) { return forward(self, request); },
-    [self](step_atom, step& output) { return take(self, output); },
-    [self](applied_atom, const applied& event) { progress(self, event); },
-    [self](failed_atom, const session_failed& event) {
-      auto h = hop_of(self, event.session);
-      if (h) fail(self, make_error(event.code, "server " + h->plan.peer.to_string() + ": " + event.text));
-    },
-    [self](status_atom) { return status(self); },
-    [self](close_atom) {
-      fail(self, make_error(errc::cancelled, "the route was closed"));
-      self->quit();
-    },
-    [self](refused_atom, const step_refused& refusal) { fail(self, make_error(refusal.code, refusal.text)); },
-    [self](tick_atom, uint64_t deadline) {
-      if (self->state.forward && deadline == self->state.deadline)
-        fail(self, make_error(errc::timed_out, "no hop answered within the step's time"));
-    }};
+      [self](open_atom) { return open(self); },
+      [self](forward_atom, forward_request& request) { return forward(self, request); },
+      [self](step_atom, step& output) { return take(self, output); },
+      [self](applied_atom, const applied& event) { progress(self, event); },
+      [self](failed_atom, const session_failed& event) {
+        auto h = hop_of(self, event.session);
+        if (h) fail(self, make_error(event.code, "server " + h->plan.peer.to_string() + ": " + event.text));
+      },
+      [self](status_atom) { return status(self); },
+      [self](close_atom) {
+        fail(self, make_error(errc::cancelled, "the route was closed"));
+        self->quit();
+      },
+      [self](refused_atom, const step_refused& refusal) { fail(self, make_error(refusal.code, refusal.text)); },
+      [self](tick_atom, uint64_t deadline) {
+        if (self->state.forward && deadline == self->state.deadline)
+          fail(self, make_error(errc::timed_out, "no hop answered within the step's time"));
+      }};
 }
 
 }  // namespace

@@ -5,12 +5,12 @@
 namespace corolla::actors {
 
 chunked_forward::chunked_forward(
-  forward_request request, uint32_t chunk_tokens, bool pipeline, bool alone, uint64_t first_seq)
-  : request_(std::move(request)),
-    chunk_tokens_(std::max(chunk_tokens, 1u)),
-    pipeline_(pipeline),
-    alone_(alone),
-    first_seq_(first_seq) {
+    forward_request request, uint32_t chunk_tokens, bool pipeline, bool alone, uint64_t first_seq)
+    : request_(std::move(request)),
+      chunk_tokens_(std::max(chunk_tokens, 1u)),
+      pipeline_(pipeline),
+      alone_(alone),
+      first_seq_(first_seq) {
   auto T = static_cast<uint64_t>(request_.hidden.dim(1));
   num_chunks_ = std::max<uint64_t>(1, (T + chunk_tokens_ - 1) / chunk_tokens_);  // T = 0 is a step too
 }
@@ -34,7 +34,9 @@ std::optional<step> chunked_forward::next(uint64_t done) {
   return s;
 }
 
-void chunked_forward::take(model::tensor output) { outputs_.push_back(std::move(output)); }
+void chunked_forward::take(model::tensor output) {
+  outputs_.push_back(std::move(output));
+}
 
 forward_reply chunked_forward::reply() const {
   if (request_.wanted == rows_wanted::last) return {outputs_.back()};

@@ -1,5 +1,5 @@
-// How one request to a route becomes steps: a prompt is cut into chunks that follow each other down the chain, and their
-// outputs are put together again.
+// How one request to a route becomes steps: a prompt is cut into chunks that follow each other down the chain, and
+// their outputs are put together again.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace corolla::actors {
 /// One forward request under way.  No I/O: the route actor sends what `next` gives and hands in what comes back.
 class chunked_forward {
  public:
-  /// `first_seq`: of its first step.  `alone`: it truncates or reorders, so its first step must be done before the second goes.
+  /// `first_seq`: of its first step.  `alone`: it truncates or reorders, so its first step must be done before the
+  /// second goes.
   chunked_forward(forward_request request, uint32_t chunk_tokens, bool pipeline, bool alone, uint64_t first_seq);
 
   /// The next step to send, if one may go now; `done` is the highest seq whose output has come.

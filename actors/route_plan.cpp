@@ -19,7 +19,8 @@ bool same_weights(const server_record& server, const route_model& model) {
 policy::server to_policy(const server_record& record) {
   policy::server result;
   result.span = {record.blocks.begin, record.blocks.end};
-  result.per_block = record.steps_per_s > 0 ? 1.0 / (double{record.steps_per_s} * record.blocks.size()) : assumed_per_block;
+  result.per_block =
+      record.steps_per_s > 0 ? 1.0 / (double{record.steps_per_s} * record.blocks.size()) : assumed_per_block;
   result.source_round_trip = result.sink_round_trip = assumed_round_trip;
   result.free_tokens = record.free_tokens;
   return result;
@@ -34,7 +35,7 @@ std::string list(const std::vector<policy::blocks>& missing) {
 
 /// A server of other weights that would have covered a missing block, if there is one.
 const server_record* look_alike(
-  const std::vector<server_record>& servers, const route_model& model, const std::vector<policy::blocks>& missing) {
+    const std::vector<server_record>& servers, const route_model& model, const std::vector<policy::blocks>& missing) {
   for (auto& server : servers)
     for (auto& range : missing)
       if (!same_weights(server, model) && server.model_blocks == model.digests.blocks.size() &&
@@ -44,12 +45,12 @@ const server_record* look_alike(
 }
 
 caf::error missing_error(
-  const std::vector<server_record>& servers, const route_model& model, const std::vector<policy::blocks>& missing) {
+    const std::vector<server_record>& servers, const route_model& model, const std::vector<policy::blocks>& missing) {
   auto sentence = "blocks " + list(missing) + " have no server";
   auto other = look_alike(servers, model, missing);
   if (!other) return make_error(errc::missing_blocks, std::move(sentence));
-  sentence += ": " + other->peer.to_string() + " serves " + to_string(other->blocks) + " of " + other->model_name + "@" +
-              model::to_hex(other->model, 6) + ", and this client's model is " + model.name + "@" +
+  sentence += ": " + other->peer.to_string() + " serves " + to_string(other->blocks) + " of " + other->model_name +
+              "@" + model::to_hex(other->model, 6) + ", and this client's model is " + model.name + "@" +
               model::to_hex(model.digests.model, 6);
   return make_error(errc::model_mismatch, std::move(sentence));
 }
@@ -57,12 +58,13 @@ caf::error missing_error(
 }  // namespace
 
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
-  const std::vector<server_record>& servers, const route_model& model, const route_options& options,
-  const std::set<peer_id>& excluded) {
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const std::set<peer_id>& excluded) {
   std::vector<const server_record*> usable;
   std::vector<policy::server> candidates;
   for (auto& server : servers) {
-    if (excluded.contains(server.peer) || server.state != server_state::online || !same_weights(server, model)) continue;
+    if (excluded.contains(server.peer) || server.state != server_state::online || !same_weights(server, model))
+      continue;
     usable.push_back(&server);
     candidates.push_back(to_policy(server));
   }

@@ -19,7 +19,7 @@ struct planned_hop {
 /// Errors: missing_blocks ("blocks 16:24 have no server"), model_mismatch (naming both digests) where servers of other
 /// weights would have covered them.
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
-  const std::vector<server_record>& servers, const route_model& model, const route_options& options,
-  const std::set<peer_id>& excluded);
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const std::set<peer_id>& excluded);
 
 }  // namespace corolla::actors

@@ -7,7 +7,9 @@
 namespace corolla::model {
 namespace {
 
-bool holds(const std::vector<int64_t>& ids, int64_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
+bool holds(const std::vector<int64_t>& ids, int64_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
 
 generation_request checked(const ends& model_ends, bool has_text, generation_request request) {
   if (request.prompt.empty()) throw std::invalid_argument("the prompt is empty: generation needs at least one token");
@@ -15,14 +17,15 @@ generation_request checked(const ends& model_ends, bool has_text, generation_req
   for (auto id : request.prompt)
     if (id < 0 || id >= model_ends.vocab_size())
       throw std::invalid_argument(
-        "id " + std::to_string(id) + " is outside the model's vocabulary of " + std::to_string(model_ends.vocab_size()));
+          "id " + std::to_string(id) + " is outside the model's vocabulary of " +
+          std::to_string(model_ends.vocab_size()));
   if (!has_text && !request.stop.empty())
     throw std::invalid_argument("stop strings need a tokenizer, and the model brings none: use stop ids");
   auto length = uint64_t{request.prompt.size()} + request.max_new_tokens - 1;
   if (length > model_ends.max_positions())
     throw std::invalid_argument(
-      "prompt and new tokens need " + std::to_string(length) + " positions, and the model has " +
-      std::to_string(model_ends.max_positions()));
+        "prompt and new tokens need " + std::to_string(length) + " positions, and the model has " +
+        std::to_string(model_ends.max_positions()));
   check(request.sampling);
   return request;
 }
@@ -30,12 +33,12 @@ generation_request checked(const ends& model_ends, bool has_text, generation_req
 }  // namespace
 
 generation::generation(const ends& model_ends, std::shared_ptr<const tokenizer> text, generation_request request)
-  : ends_(model_ends),
-    request_(checked(model_ends, text != nullptr, std::move(request))),
-    sampler_(request_.sampling),
-    stream_(text ? text->stream_decoder(/*skip_special=*/true) : nullptr),
-    stops_(request_.stop),
-    history_(request_.prompt) {}
+    : ends_(model_ends),
+      request_(checked(model_ends, text != nullptr, std::move(request))),
+      sampler_(request_.sampling),
+      stream_(text ? text->stream_decoder(/*skip_special=*/true) : nullptr),
+      stops_(request_.stop),
+      history_(request_.prompt) {}
 
 uint32_t generation::max_length() const {
   return static_cast<uint32_t>(request_.prompt.size()) + request_.max_new_tokens - 1;

@@ -1,5 +1,5 @@
-// One text being generated, as a state machine: who runs the blocks (a span in this process, or a route through a swarm)
-// asks it what to run next and tells it what came out.
+// One text being generated, as a state machine: who runs the blocks (a span in this process, or a route through a
+// swarm) asks it what to run next and tells it what came out.
 #pragma once
 
 #include <cstdint>
@@ -42,11 +42,13 @@ struct generated_token {
 /// Not thread-safe.  `ends` must outlive it.
 class generation {
  public:
-  /// `text` may be null: then there is no text and no stop string.  Throws std::invalid_argument with a sentence: an empty prompt,
-  /// an id outside the vocabulary, prompt + max_new_tokens beyond max_positions (both numbers are named), bad sampling parameters.
+  /// `text` may be null: then there is no text and no stop string.  Throws std::invalid_argument with a sentence: an
+  /// empty prompt, an id outside the vocabulary, prompt + max_new_tokens beyond max_positions (both numbers are named),
+  /// bad sampling parameters.
   generation(const ends& model_ends, std::shared_ptr<const tokenizer> text, generation_request request);
 
-  /// Positions that a session for it needs: prompt + max_new_tokens - 1 (the last token is never run), at least the prompt.
+  /// Positions that a session for it needs: prompt + max_new_tokens - 1 (the last token is never run), at least the
+  /// prompt.
   uint32_t max_length() const;
   /// The embedded prompt.
   generation_input first() const;

@@ -54,18 +54,20 @@ void decode(driver_pointer self, uint64_t cache, uint32_t position) {
     return;
   }
   self->request(
-      state.block, patience, step_atom::value, block_step{cache, position, {}, state.hidden, model::dtype::float32})
-    .then([self, cache, position](const block_output&) { decode(self, cache, position + 1); }, failed);
+          state.block, patience, step_atom::value, block_step{cache, position, {}, state.hidden, model::dtype::float32})
+      .then([self, cache, position](const block_output&) { decode(self, cache, position + 1); }, failed);
 }
 
 void begin(driver_pointer self) {
   auto failed = [self](caf::error& reason) { self->state.answer.deliver(std::move(reason)); };
-  self->request(self->state.block, patience, reserve_atom::value, reserve_request{self->state.blocks, 1, steps_each, patience})
-    .then([self](uint64_t cache) { decode(self, cache, 0); }, failed);
+  self->request(
+          self->state.block, patience, reserve_atom::value,
+          reserve_request{self->state.blocks, 1, steps_each, patience})
+      .then([self](uint64_t cache) { decode(self, cache, 0); }, failed);
 }
 
 driver_actor::behavior_type driver(
-  driver_pointer self, block_actor block, model::block_range blocks, int64_t hidden_size) {
+    driver_pointer self, block_actor block, model::block_range blocks, int64_t hidden_size) {
   self->state.block = std::move(block);
   self->state.blocks = blocks;
   std::vector<float> values(static_cast<size_t>(hidden_size), 0.01f);
@@ -88,9 +90,9 @@ template <class Result, class Actor, class... Arguments>
 Result ask(caf::scoped_actor& self, const Actor& whom, Arguments&&... arguments) {
   Result result{};
   self->request(whom, patience, std::forward<Arguments>(arguments)...)
-    .receive(
-      [&](Result& answer) { result = std::move(answer); },
-      [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
+      .receive(
+          [&](Result& answer) { result = std::move(answer); },
+          [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
   return result;
 }
 
@@ -117,10 +119,10 @@ std::vector<bench_row> at_the_block(const bench_settings& settings) {
   self->send_exit(block, caf::exit_reason::user_shutdown);
   auto alone = median(one), together = median(many);
   return {
-    {"one session, at the block", alone, "tokens/s", {}, {}, rounds},
-    {"eight sessions, at the block", together, "tokens/s", {}, together / alone, rounds},
-    {"eight sessions / one session, at the block", together / alone, "ratio", 2.5, together / alone, rounds},
-    {"rows per pass with eight sessions", median(rows), "rows", {}, {}, rounds}};
+      {"one session, at the block", alone, "tokens/s", {}, {}, rounds},
+      {"eight sessions, at the block", together, "tokens/s", {}, together / alone, rounds},
+      {"eight sessions / one session, at the block", together / alone, "ratio", 2.5, together / alone, rounds},
+      {"rows per pass with eight sessions", median(rows), "rows", {}, {}, rounds}};
 }
 
 double clients_at_once(client& swarm, const model::generation_request& request, uint32_t count) {
@@ -153,8 +155,8 @@ std::vector<bench_row> end_to_end(const bench_settings& settings) {
   }
   auto alone = median(one), together = median(many);
   return {
-    {"one generation, end to end", alone, "tokens/s", {}, {}, rounds},
-    {"eight generations at once, end to end", together, "tokens/s", {}, together / alone, rounds}};
+      {"one generation, end to end", alone, "tokens/s", {}, {}, rounds},
+      {"eight generations at once, end to end", together, "tokens/s", {}, together / alone, rounds}};
 }
 
 }  // namespace

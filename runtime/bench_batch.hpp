@@ -7,7 +7,8 @@
 
 namespace corolla::runtime {
 
-/// `batch`: tokens/s of eight sessions against one, measured at the block actor; rows per pass; and end to end with eight clients.
+/// `batch`: tokens/s of eight sessions against one, measured at the block actor; rows per pass; and end to end with
+/// eight clients.
 std::vector<bench_row> bench_batch(const bench_settings& settings);
 
 }  // namespace corolla::runtime

@@ -21,7 +21,7 @@ std::string needed_model(const bench_settings& settings) {
 
 /// Servers with equal parts of the model's blocks; the first is known to the others.
 std::vector<std::unique_ptr<bench_node>> start_chain(
-  const bench_folder& folder, const bench_settings& settings, const std::vector<int>& where) {
+    const bench_folder& folder, const bench_settings& settings, const std::vector<int>& where) {
   auto blocks = model::num_blocks(*model::checkpoint::open(settings.model));
   auto count = static_cast<uint32_t>(where.size());
   std::vector<std::unique_ptr<bench_node>> nodes;
@@ -69,10 +69,10 @@ std::vector<bench_row> bench_inference(const bench_settings& settings) {
   }
   auto local_speed = median(here), remote_speed = median(there);
   return {
-    {"decode, one process", local_speed, "tokens/s", {}, {}, rounds},
-    {"decode, three server processes", remote_speed, "tokens/s", {}, remote_speed / local_speed, rounds},
-    {"decode, three server processes / one process", remote_speed / local_speed, "ratio", 0.95, remote_speed / local_speed,
-     rounds}};
+      {"decode, one process", local_speed, "tokens/s", {}, {}, rounds},
+      {"decode, three server processes", remote_speed, "tokens/s", {}, remote_speed / local_speed, rounds},
+      {"decode, three server processes / one process", remote_speed / local_speed, "ratio", 0.95,
+       remote_speed / local_speed, rounds}};
 }
 
 std::vector<bench_row> bench_prefill(const bench_settings& settings) {
@@ -96,9 +96,9 @@ std::vector<bench_row> bench_prefill(const bench_settings& settings) {
   }
   auto pipelined = median(with), one_by_one = median(without);
   return {
-    {"prompt of 512 tokens, one chunk at a time", one_by_one, "s", {}, {}, rounds},
-    {"prompt of 512 tokens, chunks flowing", pipelined, "s", {}, one_by_one / pipelined, rounds},
-    {"speed-up by chunks that flow", one_by_one / pipelined, "ratio", 1.6, one_by_one / pipelined, rounds}};
+      {"prompt of 512 tokens, one chunk at a time", one_by_one, "s", {}, {}, rounds},
+      {"prompt of 512 tokens, chunks flowing", pipelined, "s", {}, one_by_one / pipelined, rounds},
+      {"speed-up by chunks that flow", one_by_one / pipelined, "ratio", 1.6, one_by_one / pipelined, rounds}};
 }
 
 }  // namespace corolla::runtime

@@ -7,11 +7,12 @@
 
 namespace corolla::runtime {
 
-/// `inference`: decode tokens/s over three server processes against the same model in this process.  All processes share one
-/// processor, so that both sides have the same compute; rounds alternate.
+/// `inference`: decode tokens/s over three server processes against the same model in this process.  All processes
+/// share one processor, so that both sides have the same compute; rounds alternate.
 std::vector<bench_row> bench_inference(const bench_settings& settings);
 
-/// `prefill`: a prompt of 512 tokens over two servers with a processor each, chunks flowing against one chunk at a time.
+/// `prefill`: a prompt of 512 tokens over two servers with a processor each, chunks flowing against one chunk at a
+/// time.
 std::vector<bench_row> bench_prefill(const bench_settings& settings);
 
 }  // namespace corolla::runtime

@@ -28,7 +28,6 @@ bench_caf_config::bench_caf_config() {
 
 namespace {
 
-constexpr uint64_t echo_stream = 1, bulk_stream = 3;
 // Bulk messages that are under way at a time: one is being sent while another is being taken.
 constexpr uint32_t bulk_window = 2;
 constexpr uint32_t beside_bytes = 8u << 20;
@@ -97,7 +96,7 @@ void send_echo(end_pointer self) {
   auto& state = self->state;
   state.begin = clock::now();
   caf::anon_send(
-    state.link, frame_atom::value, message_on(echo_stream, frame_type::bench_echo, priority::step, state.echo_payload));
+    state.link, frame_atom::value, message_on(bench_echo_stream, frame_type::bench_echo, priority::step, state.echo_payload));
 }
 
 void echo_came(end_pointer self, const incoming& message) {
@@ -119,7 +118,7 @@ void feed_bulk(end_pointer self) {
     if (!state.bulk_for_ever)
       --state.bulk_left;
     caf::anon_send(
-      state.link, frame_atom::value, message_on(bulk_stream, frame_type::step, priority::bulk, state.bulk_payload));
+      state.link, frame_atom::value, message_on(bench_bulk_stream, frame_type::step, priority::bulk, state.bulk_payload));
   }
 }
 
@@ -148,8 +147,8 @@ caf::result<std::vector<double>> begin_round_trips(end_pointer self, uint32_t si
 bench_end_actor::behavior_type measuring_end(end_pointer self, const link_actor& link) {
   self->state.link = link;
   self->link_to(link);
-  caf::anon_send(link, frame_atom::value, message_on(echo_stream, frame_type::bench_echo, priority::control));
-  caf::anon_send(link, frame_atom::value, message_on(bulk_stream, frame_type::attach, priority::control));
+  caf::anon_send(link, frame_atom::value, message_on(bench_echo_stream, frame_type::bench_echo, priority::control));
+  caf::anon_send(link, frame_atom::value, message_on(bench_bulk_stream, frame_type::attach, priority::control));
   return {
     [self](round_trips_atom, uint32_t size, uint32_t count) { return begin_round_trips(self, size, count); },
     [self](bulk_atom, uint32_t size, uint32_t count) -> caf::result<double> {
@@ -169,7 +168,7 @@ bench_end_actor::behavior_type measuring_end(end_pointer self, const link_actor&
       return begin_round_trips(self, size, count);
     },
     [self](frame_atom, const incoming& message) {
-      if (message.stream == echo_stream)
+      if (message.stream == bench_echo_stream)
         echo_came(self, message);
       else if (message.type == frame_type::applied)
         bulk_taken(self);

@@ -61,58 +61,87 @@ bool read_all(SSL* ssl, char* to, size_t size) {
   return true;
 }
 
-/// Reads so many bytes as eight bytes ahead of them say, answers with one, and again.
+bool write_all(SSL* ssl, const char* from, uint64_t size) {
+  size_t count = 0;
+  for (auto left = size; left > 0; left -= count)
+    if (SSL_write_ex(ssl, from, std::min<uint64_t>(block_bytes, left), &count) != 1)
+      return false;
+  return true;
+}
+
+// In the eight bytes ahead of the others: their number, and whether all of them come back or one.
+constexpr uint64_t echo_flag = uint64_t{1} << 63;
+
 void serve(int socket) {
   auto settings = make_settings();
   ssl_ptr ssl{SSL_new(settings.get())};
   SSL_set_fd(ssl.get(), socket);
   require(SSL_accept(ssl.get()) == 1);
   std::vector<char> block(block_bytes);
-  uint64_t left = 0;
-  size_t count = 0;
-  while (read_all(ssl.get(), reinterpret_cast<char*>(&left), sizeof left)) {
-    while (left > 0 && SSL_read_ex(ssl.get(), block.data(), std::min<uint64_t>(block.size(), left), &count) == 1)
-      left -= count;
-    SSL_write_ex(ssl.get(), block.data(), 1, &count);
+  uint64_t request = 0;
+  while (read_all(ssl.get(), reinterpret_cast<char*>(&request), sizeof request)) {
+    size_t last = 0;
+    for (auto left = request & ~echo_flag; left > 0; left -= last)
+      if (last = std::min<uint64_t>(block.size(), left); !read_all(ssl.get(), block.data(), last))
+        return;
+    if (!write_all(ssl.get(), block.data(), (request & echo_flag) != 0 ? last : 1))
+      return;
   }
 }
 
+using clock = std::chrono::steady_clock;
+double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+
 }  // namespace
 
-struct plain_tls_sender::connection {
+struct plain_tls_peer::connection {
   settings_ptr settings = make_settings();
   ssl_ptr ssl{SSL_new(settings.get())};
   std::vector<char> block = std::vector<char>(block_bytes);
 };
 
-plain_tls_sender::plain_tls_sender() {
+plain_tls_peer::plain_tls_peer() {
   auto sockets = connected_pair(/*blocking=*/true);
   child_ = fork_into([&] {
     ::close(sockets.first);
     serve(sockets.second);
   });
   ::close(sockets.second);
-  connection_ = new connection;
+  connection_ = std::make_unique<connection>();
   SSL_set_fd(connection_->ssl.get(), sockets.first);
   require(SSL_connect(connection_->ssl.get()) == 1);
 }
 
-plain_tls_sender::~plain_tls_sender() {
+plain_tls_peer::~plain_tls_peer() {
   ::close(SSL_get_fd(connection_->ssl.get()));
-  delete connection_;
   ::waitpid(child_, nullptr, 0);
 }
 
-double plain_tls_sender::bytes_per_second(uint64_t bytes) {
+double plain_tls_peer::bytes_per_second(uint64_t bytes) {
   auto* ssl = connection_->ssl.get();
-  auto& block = connection_->block;
-  auto begin = std::chrono::steady_clock::now();
-  size_t count = 0;
-  require(SSL_write_ex(ssl, &bytes, sizeof bytes, &count) == 1);
-  for (auto left = bytes; left > 0; left -= count)
-    require(SSL_write_ex(ssl, block.data(), std::min<uint64_t>(block.size(), left), &count) == 1);
+  std::vector<char>& block = connection_->block;
+  auto begin = clock::now();
+  require(write_all(ssl, reinterpret_cast<const char*>(&bytes), sizeof bytes));
+  for (auto left = bytes; left > 0; left -= std::min<uint64_t>(block.size(), left))
+    require(write_all(ssl, block.data(), std::min<uint64_t>(block.size(), left)));
   require(read_all(ssl, block.data(), 1));
-  return static_cast<double>(bytes) / std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return static_cast<double>(bytes) / seconds_since(begin);
+}
+
+std::vector<double> plain_tls_peer::round_trips(uint32_t size, uint32_t count) {
+  auto* ssl = connection_->ssl.get();
+  std::vector<char> message(sizeof(uint64_t) + size);
+  auto request = echo_flag | size;
+  std::copy_n(reinterpret_cast<const char*>(&request), sizeof request, message.data());
+  std::vector<double> seconds;
+  seconds.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    auto begin = clock::now();
+    require(write_all(ssl, message.data(), message.size()));
+    require(read_all(ssl, connection_->block.data(), size));
+    seconds.push_back(seconds_since(begin));
+  }
+  return seconds;
 }
 
 }  // namespace corolla::runtime

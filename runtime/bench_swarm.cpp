@@ -19,7 +19,9 @@
 namespace corolla::runtime {
 namespace {
 
-std::system_error failure(const char* what) { return {errno, std::generic_category(), what}; }
+std::system_error failure(const char* what) {
+  return {errno, std::generic_category(), what};
+}
 
 /// Runs in the child between fork and exec: only what a signal handler may do.
 [[noreturn]] void become(char* const* arguments, int output, const cpu_set_t* set) {
@@ -40,9 +42,13 @@ std::string read_line(int fd) {
 std::vector<std::string> arguments_of(const bench_folder& folder, const bench_node_options& options) {
   auto identity = folder.path() / (std::to_string(options.blocks.begin) + ".pem");
   std::vector<std::string> words{
-    "corolla", "node", "--node.model=" + options.model, "--node.blocks=" + to_string(options.blocks),
-    "--node.identity=" + identity.string(), "--node.threads=" + std::to_string(options.threads),
-    "--node.cache_tokens=" + std::to_string(options.cache_tokens)};
+      "corolla",
+      "node",
+      "--node.model=" + options.model,
+      "--node.blocks=" + to_string(options.blocks),
+      "--node.identity=" + identity.string(),
+      "--node.threads=" + std::to_string(options.threads),
+      "--node.cache_tokens=" + std::to_string(options.cache_tokens)};
   if (!options.peer.empty()) words.push_back("--node.peers=[\"" + options.peer + "\"]");
   return words;
 }
@@ -118,7 +124,8 @@ std::vector<int64_t> bench_prompt(const std::string& model, uint32_t tokens) {
   auto vocabulary = model::checkpoint::open(model)->config().at("vocab_size").get<int64_t>();
   std::mt19937_64 random{1};
   std::vector<int64_t> ids;
-  for (uint32_t i = 0; i < tokens; ++i) ids.push_back(static_cast<int64_t>(random() % static_cast<uint64_t>(vocabulary)));
+  for (uint32_t i = 0; i < tokens; ++i)
+    ids.push_back(static_cast<int64_t>(random() % static_cast<uint64_t>(vocabulary)));
   return ids;
 }
 

@@ -31,8 +31,8 @@ struct bench_node_options {
   std::string model;
   model::block_range blocks;
   uint32_t threads = 1;
-  std::string peer;        ///< address of a node that is up already; empty for the first
-  int processor = -1;      ///< on which it runs; -1: on any
+  std::string peer;    ///< address of a node that is up already; empty for the first
+  int processor = -1;  ///< on which it runs; -1: on any
   uint64_t cache_tokens = 4096;
 };
 

@@ -1,7 +1,6 @@
 // The measurements of `corolla bench`: one line here adds one.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>

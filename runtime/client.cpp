@@ -34,7 +34,8 @@ struct client_system_config : caf::actor_system_config {
 };
 
 std::vector<crypto::address> parse_peers(const std::vector<std::string>& peers) {
-  if (peers.empty()) throw client_error("no peers were given: name one or more as corolla://ID@HOST:PORT, or run locally");
+  if (peers.empty())
+    throw client_error("no peers were given: name one or more as corolla://ID@HOST:PORT, or run locally");
   std::vector<crypto::address> addresses;
   for (auto& text : peers) {
     auto address = crypto::address::parse(text);
@@ -46,10 +47,11 @@ std::vector<crypto::address> parse_peers(const std::vector<std::string>& peers) 
 
 class remote_client : public client {
  public:
-  remote_client(const client_options& options, swarm_membership membership, std::shared_ptr<const model::checkpoint> source)
-    : system_(config_),
-      ends_(model::ends::load(*source, {options.compute, "cpu"})),
-      tokenizer_(model::load_tokenizer(*source)) {
+  remote_client(
+      const client_options& options, swarm_membership membership, std::shared_ptr<const model::checkpoint> source)
+      : system_(config_),
+        ends_(model::ends::load(*source, {options.compute, "cpu"})),
+        tokenizer_(model::load_tokenizer(*source)) {
     auto directory = spawn_directory(system_, {membership.self});
     node_settings node;
     node.link = std::make_shared<const wire::link_config>(std::move(membership.link));
@@ -83,8 +85,8 @@ class remote_client : public client {
   std::shared_ptr<const model::tokenizer> tokenizer() const override { return tokenizer_; }
 
   generated generate(
-    const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
-    std::stop_token cancel) override {
+      const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
+      std::stop_token cancel) override {
     auto reply = run<generate_reply>(generate_atom::value, generate_order{next_order_++, request, on_token}, cancel);
     generated result;
     result.ids = std::move(reply.ids);
@@ -102,7 +104,8 @@ class remote_client : public client {
   evaluated evaluate(const model::tensor& input_ids, bool hidden) override {
     auto reply = run<evaluate_reply>(forward_atom::value, evaluate_order{next_order_++, input_ids, hidden}, {});
     return {
-      std::move(reply.embeddings), std::move(reply.final_norm), std::move(reply.logits), std::move(reply.block_outputs)};
+        std::move(reply.embeddings), std::move(reply.final_norm), std::move(reply.logits),
+        std::move(reply.block_outputs)};
   }
 
  private:
@@ -113,12 +116,13 @@ class remote_client : public client {
     caf::scoped_actor self{system_};
     Reply result;
     self->request(client_, order_timeout, atom, std::move(order))
-      .receive(
-        [&](Reply& reply) { result = std::move(reply); },
-        [&](caf::error& reason) {
-          if (code_of(reason) == errc::cancelled) throw cancelled("interrupted: the session is closed on every server");
-          throw client_error(describe(reason));
-        });
+        .receive(
+            [&](Reply& reply) { result = std::move(reply); },
+            [&](caf::error& reason) {
+              if (code_of(reason) == errc::cancelled)
+                throw cancelled("interrupted: the session is closed on every server");
+              throw client_error(describe(reason));
+            });
     return result;
   }
 

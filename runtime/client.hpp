@@ -76,12 +76,12 @@ class client {
 
   /// Null where the model brings no tokenizer.
   virtual std::shared_ptr<const model::tokenizer> tokenizer() const = 0;
-  /// `on_token` is called in a thread of the client's for each token as it comes (and once with id -1 for text that was held
-  /// back when the last token came).  A stop asked for through `cancel` closes the session on every server, and throws `cancelled`.
+  /// `on_token` is called in a thread of the client's for each token as it comes (and once with id -1 for text that was
+  /// held back when the last token came).  A stop asked for through `cancel` closes the session on every server, and
+  /// throws `cancelled`.
   virtual generated generate(
-    const model::generation_request& request,
-    const std::function<void(const model::generated_token&)>& on_token = {},
-    std::stop_token cancel = {}) = 0;
+      const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token = {},
+      std::stop_token cancel = {}) = 0;
   /// input_ids [B, S] int64.  `hidden` asks for each block's output.
   virtual evaluated evaluate(const model::tensor& input_ids, bool hidden) = 0;
 };

@@ -16,7 +16,7 @@ constexpr int wake_up = SIGUSR2;
 }  // namespace
 
 signal_watch::signal_watch(std::function<void()> on_first, std::chrono::milliseconds patience)
-  : on_first_(std::move(on_first)), patience_(patience) {
+    : on_first_(std::move(on_first)), patience_(patience) {
   sigemptyset(&signals_);
   for (auto signal : {SIGTERM, SIGINT, wake_up}) sigaddset(&signals_, signal);
   pthread_sigmask(SIG_BLOCK, &signals_, &before_);

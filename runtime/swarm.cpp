@@ -19,11 +19,12 @@ const std::vector<crypto::role> every_role{crypto::role::server, crypto::role::c
 
 void join_private(const swarm_options& options, swarm_membership& membership, bool is_server) {
   auto swarm = crypto::swarm_id::parse(options.id);
-  if (!swarm) throw std::runtime_error("a private swarm needs its id, \"swarm-...\" as `corolla keys new-swarm` printed it");
+  if (!swarm)
+    throw std::runtime_error("a private swarm needs its id, \"swarm-...\" as `corolla keys new-swarm` printed it");
   if (options.certificate.empty())
     throw std::runtime_error(
-      "a private swarm needs a certificate for " + membership.self.peer().to_string() +
-      ": whoever holds the swarm's key makes it with `corolla keys invite`");
+        "a private swarm needs a certificate for " + membership.self.peer().to_string() +
+        ": whoever holds the swarm's key makes it with `corolla keys invite`");
   auto encoded = crypto::encode(crypto::load_certificate(options.certificate));
   auto needed = is_server ? crypto::role::server : crypto::role::client;
   auto verdict = crypto::judge(encoded, *swarm, membership.self.peer(), wall_clock(), needed);
@@ -31,11 +32,12 @@ void join_private(const swarm_options& options, swarm_membership& membership, bo
     throw std::runtime_error(options.certificate.string() + ": " + refused->sentence);
   auto bytes = reinterpret_cast<const uint8_t*>(encoded.data());
   membership.link.certificate.assign(bytes, bytes + encoded.size());
-  membership.link.judge = [id = *swarm](std::span<const uint8_t> shown, actors::link_info& info)
-    -> std::optional<actors::wire::refusal> {
+  membership.link.judge =
+      [id = *swarm](std::span<const uint8_t> shown, actors::link_info& info) -> std::optional<actors::wire::refusal> {
     if (shown.empty())
       return actors::wire::refusal{
-        actors::errc::not_a_member, "the swarm is private, and no certificate was shown: ask for one, and set --swarm private"};
+          actors::errc::not_a_member,
+          "the swarm is private, and no certificate was shown: ask for one, and set --swarm private"};
     // Who says that it serves must be allowed to.
     auto claimed = info.is_server ? crypto::role::server : crypto::role::client;
     auto result = crypto::judge(std::as_bytes(shown), id, info.peer, wall_clock(), claimed);
@@ -48,13 +50,15 @@ void join_private(const swarm_options& options, swarm_membership& membership, bo
 
 }  // namespace
 
-std::string software_name() { return std::string{"corolla/"} + std::string{version}; }
+std::string software_name() {
+  return std::string{"corolla/"} + std::string{version};
+}
 
 swarm_membership join_swarm(const swarm_options& options, bool is_server) {
   auto kind = crypto::parse_swarm_kind(options.kind);
   if (!kind) throw std::runtime_error("swarm \"" + options.kind + "\" is none of local, open and private");
   swarm_membership membership{
-    options.identity.empty() ? crypto::identity::generate() : crypto::identity::load_or_make(options.identity), {}};
+      options.identity.empty() ? crypto::identity::generate() : crypto::identity::load_or_make(options.identity), {}};
   auto& link = membership.link;
   link.tls = std::make_shared<const crypto::tls_context>(membership.self);
   link.self = membership.self.peer();

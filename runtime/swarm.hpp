@@ -16,8 +16,8 @@ struct swarm_membership {
   actors::wire::link_config link;
 };
 
-/// Reads (or makes) the identity, and the certificate of a private swarm, which is judged here first: a node that the others
-/// would refuse is told so at once.  Throws std::runtime_error with a sentence that says what to do.
+/// Reads (or makes) the identity, and the certificate of a private swarm, which is judged here first: a node that the
+/// others would refuse is told so at once.  Throws std::runtime_error with a sentence that says what to do.
 swarm_membership join_swarm(const swarm_options& options, bool is_server);
 
 /// "corolla/0.1.0"

@@ -93,7 +93,7 @@ CONFIG
 }
 
 start_server() {  # start_server I PORT [PEER]: returns when it is ready
-  local fifo=$state/server$1.fifo line
+  local fifo=$state/server$1.fifo line why
   write_config "$@"
   rm -f "$fifo" && mkfifo "$fifo"
   setsid build/corolla node --config-file="$state/server$1.ini" >"$fifo" 2>"$state/server$1.err" </dev/null &
@@ -101,7 +101,10 @@ start_server() {  # start_server I PORT [PEER]: returns when it is ready
   # Standard output ends where the server does: then there is no line.
   if ! read -r line <"$fifo" || [[ $line != ready\ * ]]; then
     rm -f "$fifo"
-    die "server $1 did not start: $(cat "$state/server$1.err") (if the port is in use, set COROLLA_QUICKSTART_PORT to another)"
+    why=$(tail -1 "$state/server$1.err")
+    [[ $why != *" in use"* ]] || why+="; or run this with COROLLA_QUICKSTART_PORT=0 for any free one"
+    stop_all
+    die "server $1 did not start: ${why#corolla: }"
   fi
   rm -f "$fifo"
   say "   $line"

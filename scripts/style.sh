@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Checks how the code is laid out: includes point one way, files and functions stay small, clang-format agrees.
+# Checks how the code is laid out: includes point one way, files stay small, clang-format agrees.
+#   scripts/style.sh         says what is wrong
+#   scripts/style.sh --fix   lets clang-format put its part right first
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests/layers_test
 mapfile -t files < <(git ls-files --cached --others --exclude-standard -- '*.cpp' '*.hpp')
-clang-format-14 --dry-run --Werror "${files[@]}"
+[ "${1:-}" != --fix ] || clang-format-14 -i "${files[@]}"
+status=0
+tests/layers_test || status=1
+clang-format-14 --dry-run --Werror "${files[@]}" || status=1
+exit $status

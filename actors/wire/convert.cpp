@@ -41,15 +41,16 @@ open_body to_wire(const open_request& request) {
 
 converted<open_request> from_wire(const open_body& body) {
   if (body.end <= body.begin) return conversion_error{errc::bad_request, "a session over no block"};
-  if (body.batch == 0 || body.max_length == 0) return conversion_error{errc::bad_request, "a session of no row or no token"};
+  if (body.batch == 0 || body.max_length == 0)
+    return conversion_error{errc::bad_request, "a session of no row or no token"};
   if (body.batch > limits::session_batch)
     return conversion_error{
-      errc::too_large, "a batch of " + std::to_string(body.batch) + " is above the limit of " +
-                         std::to_string(limits::session_batch) + " rows"};
+        errc::too_large, "a batch of " + std::to_string(body.batch) + " is above the limit of " +
+                             std::to_string(limits::session_batch) + " rows"};
   if (body.max_length > limits::session_length)
     return conversion_error{
-      errc::too_large, "max_length " + std::to_string(body.max_length) + " is above the limit of " +
-                         std::to_string(limits::session_length) + " tokens"};
+        errc::too_large, "max_length " + std::to_string(body.max_length) + " is above the limit of " +
+                             std::to_string(limits::session_length) + " tokens"};
   open_request request;
   request.session.bytes = body.session.bytes;
   request.model = body.model.bytes;
@@ -59,7 +60,7 @@ converted<open_request> from_wire(const open_body& body) {
   request.batch = body.batch;
   request.max_length = body.max_length;
   request.alloc_timeout =
-    std::min<std::chrono::milliseconds>(std::chrono::milliseconds{body.alloc_timeout_ms}, limits::alloc_timeout);
+      std::min<std::chrono::milliseconds>(std::chrono::milliseconds{body.alloc_timeout_ms}, limits::alloc_timeout);
   request.epoch = body.epoch;
   request.upstream.bytes = body.upstream.bytes;
   request.next.bytes = body.next.bytes;
@@ -83,13 +84,14 @@ step_body to_wire(const step& s) {
 }
 
 converted<step> from_wire(
-  const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from) {
+    const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from) {
   const std::array<int64_t, 3> dims{body.batch, body.tokens, body.hidden};
   auto elements = model::num_elements(dims);
   auto size = payload ? payload->size() : 0;
   if (!elements || static_cast<uint64_t>(*elements) * model::size_of(body.dtype.value) != size)
     return conversion_error{
-      errc::bad_tensor, "a tensor of shape " + model::to_string(dims) + " came with " + std::to_string(size) + " bytes"};
+        errc::bad_tensor,
+        "a tensor of shape " + model::to_string(dims) + " came with " + std::to_string(size) + " bytes"};
   step result;
   result.epoch = body.epoch;
   result.seq = body.seq;

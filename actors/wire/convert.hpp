@@ -29,7 +29,7 @@ converted<open_request> from_wire(const open_body& body);
 step_body to_wire(const step& s);
 /// `payload` holds the tensor that the body describes; it is shared, not copied.
 converted<step> from_wire(
-  const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from);
+    const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from);
 
 /// Signs what a server says of itself.  Throws `malformed` where a text is beyond its limit.
 crypto::signed_record sign(const crypto::identity& identity, const server_record& record);

@@ -47,10 +47,12 @@ outgoing control(frame_type type, uint64_t stream, const Body& body, bool end_st
   return message;
 }
 
-session_control_actor::behavior_type control_proxy(proxy<session_control_actor> self, link_actor link, uint64_t stream) {
+session_control_actor::behavior_type control_proxy(
+    proxy<session_control_actor> self, link_actor link, uint64_t stream) {
   end_with(self, link);
   return {[self, stream](close_atom) {
-    caf::anon_send(self->state.link, frame_atom::value, control(frame_type::close, stream, close_body{}, /*end_stream=*/true));
+    caf::anon_send(
+        self->state.link, frame_atom::value, control(frame_type::close, stream, close_body{}, /*end_stream=*/true));
     self->quit();
   }};
 }
@@ -58,16 +60,19 @@ session_control_actor::behavior_type control_proxy(proxy<session_control_actor> 
 session_events_actor::behavior_type events_proxy(proxy<session_events_actor> self, link_actor link, uint64_t stream) {
   end_with(self, link);
   return {
-    [self, stream](applied_atom, const applied& event) {
-      caf::anon_send(self->state.link, frame_atom::value, control(frame_type::applied, stream, applied_body{event.seq, event.micros}));
-    },
-    [self, stream](failed_atom, const session_failed& event) {
-      failed_body body;
-      body.code.value = event.code;
-      body.text.value = event.text.substr(0, 512);
-      caf::anon_send(self->state.link, frame_atom::value, control(frame_type::failed, stream, body, /*end_stream=*/true));
-      self->quit();
-    }};
+      [self, stream](applied_atom, const applied& event) {
+        caf::anon_send(
+            self->state.link, frame_atom::value,
+            control(frame_type::applied, stream, applied_body{event.seq, event.micros}));
+      },
+      [self, stream](failed_atom, const session_failed& event) {
+        failed_body body;
+        body.code.value = event.code;
+        body.text.value = event.text.substr(0, 512);
+        caf::anon_send(
+            self->state.link, frame_atom::value, control(frame_type::failed, stream, body, /*end_stream=*/true));
+        self->quit();
+      }};
 }
 
 // -- the door to a session at the peer ----------------------------------------------------------------------------
@@ -82,8 +87,8 @@ struct sink_state {
   attacher_actor peer;
   session_id session;
   edge_owner_actor owner;
-  uint64_t stream = 0;                // 0 until the peer actor has attached
-  std::deque<waiting_step> waiting;   // for that
+  uint64_t stream = 0;               // 0 until the peer actor has attached
+  std::deque<waiting_step> waiting;  // for that
   bool attaching = false;
   uint32_t bulk_on_its_way = 0;
   static constexpr const char* name = "sink";
@@ -109,15 +114,15 @@ void send_step(sink_pointer self, step& s, caf::typed_response_promise<taken> an
     if (cls == priority::bulk) --self->state.bulk_on_its_way;
   };
   self->request(state.link, taken_timeout, frame_atom::value, step_message(state.stream, cls, s))
-    .then(
-      [settle, answer](taken done) mutable {
-        settle();
-        answer.deliver(done);
-      },
-      [settle, answer](caf::error& reason) mutable {
-        settle();
-        answer.deliver(std::move(reason));
-      });
+      .then(
+          [settle, answer](taken done) mutable {
+            settle();
+            answer.deliver(done);
+          },
+          [settle, answer](caf::error& reason) mutable {
+            settle();
+            answer.deliver(std::move(reason));
+          });
 }
 
 /// Only now is the session at the other end sure to be open.
@@ -125,20 +130,20 @@ void attach(sink_pointer self) {
   auto& state = self->state;
   state.attaching = true;
   self->request(state.peer, attach_timeout, begin_atom::value, state.session, state.owner)
-    .then(
-      [self](uint64_t stream) {
-        self->state.stream = stream;
-        auto waiting = std::move(self->state.waiting);
-        for (auto& [what, answer] : waiting) send_step(self, what, answer);
-      },
-      [self](caf::error& reason) {
-        for (auto& [what, answer] : self->state.waiting) answer.deliver(reason);
-        self->quit(reason);
-      });
+      .then(
+          [self](uint64_t stream) {
+            self->state.stream = stream;
+            auto waiting = std::move(self->state.waiting);
+            for (auto& [what, answer] : waiting) send_step(self, what, answer);
+          },
+          [self](caf::error& reason) {
+            for (auto& [what, answer] : self->state.waiting) answer.deliver(reason);
+            self->quit(reason);
+          });
 }
 
 step_sink_actor::behavior_type sink_proxy(
-  sink_pointer self, link_actor link, attacher_actor peer, const session_id& session, edge_owner_actor owner) {
+    sink_pointer self, link_actor link, attacher_actor peer, const session_id& session, edge_owner_actor owner) {
   auto& state = self->state;
   state.link = std::move(link);
   state.peer = std::move(peer);
@@ -181,7 +186,8 @@ session_events_actor spawn_events_proxy(caf::actor_system& system, link_actor li
 }
 
 step_sink_actor spawn_sink_proxy(
-  caf::actor_system& system, link_actor link, attacher_actor peer, const session_id& session, edge_owner_actor owner) {
+    caf::actor_system& system, link_actor link, attacher_actor peer, const session_id& session,
+    edge_owner_actor owner) {
   return spawn_stateful(system, sink_proxy, std::move(link), std::move(peer), session, std::move(owner));
 }
 

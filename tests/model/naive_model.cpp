@@ -1,4 +1,4 @@
-#include "naive_model.hpp"
+#include "tests/model/naive_model.hpp"
 
 #include <cmath>
 #include <complex>

@@ -91,20 +91,20 @@ BOOST_DATA_TEST_CASE(block_outputs_norm_and_logits_are_close_to_the_reference, d
   }
 }
 
-BOOST_DATA_TEST_CASE(
-    greedy_tokens_are_those_of_the_reference, data::xrange(3) * data::make({1, 4, 1000}), prompt, chunk) {
+BOOST_DATA_TEST_CASE(greedy_tokens_are_those_of_the_reference, data::xrange(3), prompt) {
   const auto& facts = prompts()[static_cast<size_t>(prompt)];
   const auto expected = facts.at("greedy").get<std::vector<int64_t>>();
   const auto margins = facts.at("top1_margins").get<std::vector<double>>();
   const auto hidden = embedded(static_cast<size_t>(prompt));
-  local_session session(smollm2(), 1, static_cast<uint32_t>(hidden.dim(1)) + static_cast<uint32_t>(expected.size()));
-  auto output = session.run_in_chunks(hidden, chunk);
-  for (size_t n = 0; n < expected.size(); ++n) {
+  for (const auto& [chunk, count] : {std::pair<int64_t, size_t>{1000, expected.size()}, {1, 2}, {4, 2}}) {
+    local_session session(smollm2(), 1, static_cast<uint32_t>(hidden.dim(1)) + static_cast<uint32_t>(count));
+    auto output = session.run_in_chunks(hidden, chunk);
     // Where the two best logits are closer, rounding may choose the other one.
-    if (margins[n] <= 1e-3) break;
-    const auto best = best_ids(smollm2().ends->logits(output.slice(1, output.dim(1) - 1, output.dim(1))));
-    BOOST_TEST_REQUIRE(best[0] == expected[n]);
-    output = session.run(smollm2().ends->embed(ids_of({best})));
+    for (size_t n = 0; n < count && margins[n] > 1e-3; ++n) {
+      const auto best = best_ids(smollm2().ends->logits(output.slice(1, output.dim(1) - 1, output.dim(1))));
+      BOOST_TEST_REQUIRE(best[0] == expected[n]);
+      output = session.run(smollm2().ends->embed(ids_of({best})));
+    }
   }
 }
 

@@ -57,9 +57,13 @@ std::string server::peer() const {
   return address_.substr(begin, address_.find('@') - begin);
 }
 
-std::string server::host_port() const { return address_.substr(address_.find('@') + 1); }
+std::string server::host_port() const {
+  return address_.substr(address_.find('@') + 1);
+}
 
-uint16_t server::port() const { return static_cast<uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1))); }
+uint16_t server::port() const {
+  return static_cast<uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1)));
+}
 
 swarm::swarm(
     const std::filesystem::path& model, const std::vector<std::string>& spans, const std::vector<std::string>& options)

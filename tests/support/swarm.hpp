@@ -1,5 +1,5 @@
-// Swarms of real processes on loopback, and clients of them.  Ports are the kernel's choice; nothing here sleeps, and every child ends
-// with the object that stands for it.
+// Swarms of real processes on loopback, and clients of them.  Ports are the kernel's choice; nothing here sleeps, and
+// every child ends with the object that stands for it.
 #pragma once
 
 #include <chrono>

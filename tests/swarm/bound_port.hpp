@@ -1,4 +1,4 @@
-// A port of 127.0.0.1 that is taken and where nobody listens: who dials it is refused, whatever else runs on this machine.
+// A port of 127.0.0.1 that is taken and where nobody listens: who dials it is refused, whatever else runs here.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Several clients of one swarm, and what is left of those that end: nothing.  What tells is the cache: a session of its whole size is
-// granted only where nobody else has a page.
+// Several clients of one swarm, and what is left of those that end: nothing.  The cache tells: a session of its whole
+// size is granted only where nobody else has a page.
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -98,11 +98,9 @@ BOOST_AUTO_TEST_CASE(four_clients_at_once_get_what_each_would_get_alone) {
   meeting in_the_middle{4};
   std::vector<std::future<runtime::generated>> running;
   for (size_t i = 0; i < 4; ++i)
-    running.push_back(std::async(std::launch::async, [&, i] {
-      return generate(s, prompts[i % 2], greedy[i % 2].size(), in_the_middle);
-    }));
-  for (size_t i = 0; i < 4; ++i)
-    BOOST_TEST(running[i].get().ids == greedy[i % 2], boost::test_tools::per_element());
+    running.push_back(std::async(
+        std::launch::async, [&, i] { return generate(s, prompts[i % 2], greedy[i % 2].size(), in_the_middle); }));
+  for (size_t i = 0; i < 4; ++i) BOOST_TEST(running[i].get().ids == greedy[i % 2], boost::test_tools::per_element());
   auto whole = start_session(s, 192, until_noticed);
   require_token(whole);
   BOOST_TEST(whole.wait(patience).is(0));

@@ -76,17 +76,18 @@ struct owed_read {
     const auto inputs = folder / "in.safetensors";
     model::write_safetensors(
         inputs, {{"input_ids", model::tensor::of<int64_t>({1, prompt_tokens}, std::span<const int64_t>{ids})}});
-    const auto address =
-        "corolla://" + servers.servers()[0].peer() + "@127.0.0.1:" + std::to_string(between.port());
+    const auto address = "corolla://" + servers.servers()[0].peer() + "@127.0.0.1:" + std::to_string(between.port());
     client.emplace_back(start_corolla(
-        {"eval", "--model", servers.model(), "--peers", address, "--inputs", inputs, "--out", folder / "out.safetensors",
-         "--chunk-tokens", std::to_string(prompt_tokens)}));
-    between.run_until_client_sent(prompt_tokens * row_bytes, patience);
+        {"eval", "--model", servers.model(), "--peers", address, "--inputs", inputs, "--out",
+         folder / "out.safetensors", "--chunk-tokens", std::to_string(prompt_tokens)}));
+    // By then the client has granted all of it: the node waits for nothing but the socket.
+    between.run_until_node_sent(answer_bytes * 3 / 8, patience);
     client[0].signal(SIGSTOP);
   }
 
-  /// Several times what the kernel takes off a sender's hands.
-  static constexpr int64_t prompt_tokens = 4096, row_bytes = 64 * 4;
+  /// More than the kernel takes off a sender's hands.
+  static constexpr int64_t prompt_tokens = 8192;
+  static constexpr size_t answer_bytes = prompt_tokens * 64 * sizeof(float);
   temp_dir folder;
   swarm servers{tiny_model("bloom"), {"0:4"}, {"--node.cache_tokens=8192", "--node.liveness=60s"}};
   relay between{servers.servers()[0].port()};
@@ -129,8 +130,11 @@ BOOST_AUTO_TEST_CASE(a_node_ends_while_a_server_and_a_client_have_stopped) {
 
 BOOST_FIXTURE_TEST_CASE(a_node_ends_while_a_peer_that_has_stopped_owes_it_a_read, owed_read) {
   check_ends(servers.servers()[0].child(), SIGTERM);
-  // It did owe a read.
-  BOOST_TEST(between.drain() < size_t{prompt_tokens * row_bytes});
+  // It did owe a read: the kernel had taken a part of what the node had to send, and the rest was left.
+  const auto left = between.drain();
+  BOOST_TEST_MESSAGE("left in the kernel: " << left << " of " << answer_bytes);
+  BOOST_TEST(left > answer_bytes / 32);
+  BOOST_TEST(left < answer_bytes / 2);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_second_signal_ends_a_node_at_once, owed_read) {

@@ -45,15 +45,16 @@ double difference(const model::tensor& found, const model::tensor& expected) {
 void check_evaluation(const swarm& s, const golden& expected, const std::string& chunk_tokens) {
   const temp_dir folder;
   const auto out = folder / "out.safetensors";
-  const auto result = s.run(
-      "eval", {"--inputs", expected.file(), "--out", out, "--hidden", "--chunk-tokens", chunk_tokens});
+  const auto result =
+      s.run("eval", {"--inputs", expected.file(), "--out", out, "--hidden", "--chunk-tokens", chunk_tokens});
   BOOST_TEST_REQUIRE(result.end.is(0), result.err);
   const model::safetensors_file found{out};
   BOOST_TEST(found.tensors().size() == 7u);
   for (const auto* name :
        {"embeddings", "block_output.0", "block_output.1", "block_output.2", "block_output.3", "final_norm", "logits"})
-    BOOST_TEST_CONTEXT(name)
-  BOOST_TEST(difference(found.load(name), expected.load(name)) <= expected.tolerance(name));
+    BOOST_TEST_CONTEXT(name) {
+      BOOST_TEST(difference(found.load(name), expected.load(name)) <= expected.tolerance(name));
+    }
 }
 
 void check_continuations(const swarm& s, const golden& expected) {
@@ -73,9 +74,9 @@ void check_continuations(const swarm& s, const golden& expected) {
 BOOST_DATA_TEST_CASE(a_swarm_computes_what_the_reference_does, data::make(names) * data::make(cuts), name, c) {
   const golden expected{name};
   const swarm s{expected.folder(), c.spans};
-  for (const auto* chunk_tokens : {"1", "3", "7", "1000"})
-    BOOST_TEST_CONTEXT("chunks of " << chunk_tokens)
-  check_evaluation(s, expected, chunk_tokens);
+  for (const auto* chunk_tokens : {"1", "3", "7", "1000"}) BOOST_TEST_CONTEXT("chunks of " << chunk_tokens) {
+      check_evaluation(s, expected, chunk_tokens);
+    }
   check_continuations(s, expected);
 }
 

@@ -18,11 +18,12 @@ namespace fs = std::filesystem;
 
 /// A clock that is ten days slow.
 process_options in_the_past() {
-  return {{"LD_PRELOAD=" COROLLA_BINARY_DIR "/tests/shifted_clock.so", "SHIFTED_CLOCK_SECONDS=-864000",
-           // The sanitizers of a build that has them object to what is loaded before them.
-           "ASAN_OPTIONS=verify_asan_link_order=0"},
-          {},
-          {}};
+  return {
+      {"LD_PRELOAD=" COROLLA_BINARY_DIR "/tests/shifted_clock.so", "SHIFTED_CLOCK_SECONDS=-864000",
+       // The sanitizers of a build that has them object to what is loaded before them.
+       "ASAN_OPTIONS=verify_asan_link_order=0"},
+      {},
+      {}};
 }
 
 std::string keys(std::vector<std::string> words, const process_options& options = {}) {
@@ -66,16 +67,18 @@ class swarm_keys {
 };
 
 std::vector<std::string> node_membership(const swarm_keys& k, const std::string& who, const std::string& role) {
-  return {"--node.swarm=private", "--node.swarm_id=" + k.id(), "--node.identity=" + k.identity(who).string(),
-          "--node.certificate=" + k.certificate(who, role).string()};
+  return {
+      "--node.swarm=private", "--node.swarm_id=" + k.id(), "--node.identity=" + k.identity(who).string(),
+      "--node.certificate=" + k.certificate(who, role).string()};
 }
 
 /// What a member is told with when it generates.
-std::vector<std::string> client_membership(const std::string& id, const fs::path& identity, const fs::path& certificate) {
+std::vector<std::string> client_membership(
+    const std::string& id, const fs::path& identity, const fs::path& certificate) {
   return {"--swarm", "private", "--swarm-id", id, "--identity", identity, "--certificate", certificate};
 }
 
-/// Two servers of a private swarm.
+/// Two servers of a private swarm, and a client that is a member.
 struct private_swarm {
   private_swarm() {
     servers.push_back(std::make_unique<server>(tiny_model("llama"), options("first", "0:1")));
@@ -109,60 +112,71 @@ struct private_swarm {
   }
 
   void check_member() const {
-    const auto served =
-        generate(client_membership(keys.id(), keys.identity("member"), keys.certificate("member", "client")));
+    const auto served = generate(client_membership(keys.id(), keys.identity("member"), member));
     BOOST_TEST(served.end.is(0), served.err);
     BOOST_TEST(served.out == to_list(golden{"llama"}.greedy()[0]) + '\n');
   }
 
   swarm_keys keys;
+  fs::path member = keys.certificate("member", "client");
   std::vector<std::unique_ptr<server>> servers;
 };
 
+/// Started once for all cases.
+const private_swarm& members() {
+  static const private_swarm all;
+  return all;
+}
+
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(members_are_served, private_swarm) {
-  check_member();
-  const auto admin = keys.certificate("boss", "admin");
-  BOOST_TEST(generate(client_membership(keys.id(), keys.identity("boss"), admin)).end.is(0));
+BOOST_AUTO_TEST_CASE(members_are_served) {
+  const auto& s = members();
+  s.check_member();
+  const auto admin = s.keys.certificate("boss", "admin");
+  BOOST_TEST(s.generate(client_membership(s.keys.id(), s.keys.identity("boss"), admin)).end.is(0));
 }
 
-BOOST_FIXTURE_TEST_CASE(who_shows_no_certificate_is_refused, private_swarm) {
-  check_refusal(generate({}), "no certificate");
-  check_refusal(generate({"--swarm", "open"}), "no certificate");
+BOOST_AUTO_TEST_CASE(who_shows_no_certificate_is_refused) {
+  const auto& s = members();
+  s.check_refusal(s.generate({}), "no certificate");
+  s.check_refusal(s.generate({"--swarm", "open"}), "no certificate");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_certificate_that_has_expired_by_the_verifiers_clock_is_refused, private_swarm) {
-  const auto expired = keys.certificate("late", "client", "1d", in_the_past());
-  const auto membership = client_membership(keys.id(), keys.identity("late"), expired);
-  check_refusal(generate(membership), expired.string() + ": the certificate has expired");
+BOOST_AUTO_TEST_CASE(a_certificate_that_has_expired_by_the_verifiers_clock_is_refused) {
+  const auto& s = members();
+  const auto expired = s.keys.certificate("late", "client", "1d", in_the_past());
+  const auto membership = client_membership(s.keys.id(), s.keys.identity("late"), expired);
+  s.check_refusal(s.generate(membership), expired.string() + ": the certificate has expired");
   // By its own clock it is good: the server decides.
-  check_refusal(generate(membership, in_the_past()), "not_a_member: the certificate has expired");
+  s.check_refusal(s.generate(membership, in_the_past()), "not_a_member: the certificate has expired");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_certificate_of_another_swarm_is_refused_with_both_ids, private_swarm) {
+BOOST_AUTO_TEST_CASE(a_certificate_of_another_swarm_is_refused_with_both_ids) {
+  const auto& s = members();
   const swarm_keys others;
   const auto certificate = others.certificate("stranger", "client");
-  const auto result = generate(client_membership(others.id(), others.identity("stranger"), certificate));
-  check_refusal(result, "not_a_member");
-  BOOST_TEST(result.err.find(keys.id()) != std::string::npos);
+  const auto result = s.generate(client_membership(others.id(), others.identity("stranger"), certificate));
+  s.check_refusal(result, "not_a_member");
+  BOOST_TEST(result.err.find(s.keys.id()) != std::string::npos);
   BOOST_TEST(result.err.find(others.id()) != std::string::npos);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_certificate_that_was_given_to_another_peer_is_refused_with_both_ids, private_swarm) {
-  const auto stolen = keys.certificate("member", "client");
-  const auto result = generate(client_membership(keys.id(), keys.identity("thief"), stolen));
-  check_refusal(result, keys.peer("member"));
-  BOOST_TEST(result.err.find(keys.peer("thief")) != std::string::npos);
+BOOST_AUTO_TEST_CASE(a_certificate_that_was_given_to_another_peer_is_refused_with_both_ids) {
+  const auto& s = members();
+  const auto result = s.generate(client_membership(s.keys.id(), s.keys.identity("thief"), s.member));
+  s.check_refusal(result, s.keys.peer("member"));
+  BOOST_TEST(result.err.find(s.keys.peer("thief")) != std::string::npos);
 }
 
-BOOST_FIXTURE_TEST_CASE(nodes_join_as_servers_alone, private_swarm) {
-  auto words = node_membership(keys, "guest", "client");
+BOOST_AUTO_TEST_CASE(nodes_join_as_servers_alone) {
+  const auto& s = members();
+  auto words = node_membership(s.keys, "guest", "client");
   words.insert(words.begin(), {"node", "--node.model=" + tiny_model("llama").string()});
-  check_refusal(run_corolla(words), "makes its holder a client, and it takes a server");
+  s.check_refusal(run_corolla(words), "makes its holder a client, and it takes a server");
   const auto outside = run_corolla(
-      {"node", "--node.model=" + tiny_model("llama").string(), "--node.peers=[\"" + servers[0]->address() + "\"]"});
-  check_refusal(outside, "no certificate");
+      {"node", "--node.model=" + tiny_model("llama").string(), "--node.peers=[\"" + s.servers[0]->address() + "\"]"});
+  s.check_refusal(outside, "no certificate");
 }
 
 }  // namespace corolla::tests

@@ -24,7 +24,7 @@ struct interval {
   steady_clock::time_point begin, end;
 };
 
-/// 24 small blocks: a chunk takes each hop some milliseconds, so that much more time goes into computing than into messages.
+/// 24 small blocks: a chunk takes each hop some milliseconds, much longer than the messages about it.
 class deep_swarm {
  public:
   deep_swarm() : servers_{make_model(folder_ / "model"), {"0:12", "12:24"}, {"--node.cache_tokens=2048"}} {}

@@ -1,4 +1,4 @@
-// Stands between a client and a node, passes bytes on as they come, and stops reading what the node sends when a test says so: for
+// Stands between a client and a node, passes bytes on as they come, and at a given point reads nothing any more: for
 // the node it is then a peer that has stopped and owes a read.
 #pragma once
 
@@ -38,9 +38,8 @@ class relay {
 
   uint16_t port() const { return port_; }
 
-  /// Takes one connection and passes bytes on until the client has sent `count`; from then on only until the node begins to
-  /// answer more than it had, and none of that is read.
-  void run_until_client_sent(size_t count, std::chrono::seconds deadline) {
+  /// Takes one connection and passes bytes on until the node has sent `count`; nothing is read any more then.
+  void run_until_node_sent(size_t count, std::chrono::seconds deadline) {
     until_ = std::chrono::steady_clock::now() + deadline;
     wait(listening_, -1);
     client_ = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -48,10 +47,9 @@ class relay {
     size_t sent = 0;
     while (sent < count) {
       const auto ready = wait(client_, node_);
-      if (ready.first) sent += pass(client_, node_);
-      if (ready.second) pass(node_, client_);
+      if (ready.first) pass(client_, node_);
+      if (ready.second) sent += pass(node_, client_);
     }
-    wait(node_, -1);
   }
 
   /// Bytes that the node still had on their way, now that it has ended.

@@ -24,7 +24,8 @@ std::filesystem::path model_file() {
       chosen ? chosen : COROLLA_SOURCE_DIR "/.deps/models/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!std::filesystem::exists(file))
     throw std::runtime_error(
-        "there is no " + file.string() + ": scripts/setup.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
+        "there is no " + file.string() +
+        ": scripts/setup.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
   return file;
 }
 

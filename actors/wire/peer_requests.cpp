@@ -1,0 +1,117 @@
+#include "actors/wire/peer_requests.hpp"
+
+#include "actors/wire/convert.hpp"
+#include "actors/wire/proxies.hpp"
+
+namespace corolla::actors::wire {
+
+namespace {
+
+/// How long a peer may take beyond the time that it was allowed to wait for room.
+constexpr auto remote_timeout = std::chrono::seconds{20};
+
+}  // namespace
+
+static uint64_t new_stream(peer_pointer self) {
+  auto stream = self->state.next_stream;
+  self->state.next_stream += 2;
+  return stream;
+}
+
+caf::result<session_control_actor> open_there(
+    peer_pointer self, const open_request& request, session_events_actor events) {
+  auto stream = new_stream(self);
+  auto answer = self->make_response_promise<session_control_actor>();
+  self->state.streams.emplace(stream, opened_stream{request.session, std::move(events), answer, {}});
+  reply(self, frame_type::open, stream, to_wire(request));
+  self->delayed_send(self, request.alloc_timeout + remote_timeout, tick_atom::value, stream);
+  return answer;
+}
+
+void open_overdue(peer_pointer self, uint64_t stream) {
+  auto use = use_of<opened_stream>(self, stream);
+  if (!use || use->control) return;
+  use->answer.deliver(
+      make_error(errc::timed_out, self->state.info.peer.to_string() + " did not answer an open in time"));
+  reply(self, frame_type::close, stream, close_body{}, /*end_stream=*/true);
+  self->state.streams.erase(stream);
+}
+
+/// The first step of an edge is there: its session at the peer is open by now.
+uint64_t begin_edge(peer_pointer self, const session_id& session, edge_owner_actor owner) {
+  auto stream = new_stream(self);
+  attach_body body;
+  body.session.bytes = session.bytes;
+  reply(self, frame_type::attach, stream, body);
+  self->monitor(owner);
+  self->state.streams.emplace(stream, outgoing_edge{std::move(owner)});
+  return stream;
+}
+
+caf::result<taken> hand_over(peer_pointer self, const signed_server_record& record) {
+  auto tag = self->state.next_tag++;
+  auto answer = self->make_response_promise<taken>();
+  self->state.records.emplace(tag, answer);
+  reply(self, frame_type::record, 0, to_wire(record, tag));
+  return answer;
+}
+
+caf::result<taken> ask_snapshot(peer_pointer self) {
+  auto answer = self->make_response_promise<taken>();
+  self->state.snapshots.push_back(answer);
+  reply(self, frame_type::snapshot, 0, snapshot_body{});
+  return answer;
+}
+
+void take_opened(peer_pointer self, uint64_t stream, const opened_body& body) {
+  auto use = use_of<opened_stream>(self, stream);
+  if (!use) return;  // given up meanwhile
+  if (use->control || body.session.bytes != use->session.bytes) return end_link(self, "an answer to no open");
+  use->control = spawn_control_proxy(self->system(), self->state.link, stream);
+  self->monitor(use->control);
+  use->answer.deliver(use->control);
+}
+
+void take_refused(peer_pointer self, uint64_t stream, const refused_body& body) {
+  // On stream 0 it is about a record, whose sender gives up by itself.
+  auto use = use_of<opened_stream>(self, stream);
+  if (!use) return;
+  if (use->control) return end_link(self, "a refusal of what was opened");
+  use->answer.deliver(make_error(body.code.value, body.text.value));
+  self->state.streams.erase(stream);
+}
+
+void take_events(peer_pointer self, const incoming& message) {
+  auto use = use_of<opened_stream>(self, message.stream);
+  if (!use) return;
+  if (message.type == frame_type::applied) {
+    if (auto body = decode_body<applied_body>(message.body))
+      return self->send(use->events, applied_atom::value, applied{use->session, body->seq, body->micros});
+  } else if (auto body = decode_body<failed_body>(message.body)) {
+    self->send(use->events, failed_atom::value, session_failed{use->session, body->code.value, body->text.value});
+    if (use->control) caf::anon_send_exit(use->control, caf::exit_reason::user_shutdown);
+    self->state.streams.erase(message.stream);
+    return;
+  }
+  end_link(self, "an event that cannot be read");
+}
+
+void take_step_refused(peer_pointer self, uint64_t stream, const step_refused_body& body) {
+  if (auto edge = use_of<outgoing_edge>(self, stream))
+    self->send(edge->owner, refused_atom::value, step_refused{body.seq, body.last, body.code.value, body.text.value});
+}
+
+void take_record_taken(peer_pointer self, const record_taken_body& body) {
+  auto found = self->state.records.find(body.tag);
+  if (found == self->state.records.end()) return;
+  found->second.deliver(taken{});
+  self->state.records.erase(found);
+}
+
+void take_snapshot_end(peer_pointer self) {
+  if (self->state.snapshots.empty()) return end_link(self, "the end of a snapshot that nobody asked for");
+  self->state.snapshots.front().deliver(taken{});
+  self->state.snapshots.pop_front();
+}
+
+}  // namespace corolla::actors::wire

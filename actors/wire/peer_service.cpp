@@ -1,0 +1,137 @@
+#include "actors/wire/peer_service.hpp"
+
+#include "actors/wire/convert.hpp"
+#include "actors/wire/proxies.hpp"
+
+namespace corolla::actors::wire {
+
+namespace {
+
+/// How long this node's own actors may take to answer what a peer asked.
+constexpr auto local_timeout = std::chrono::seconds{30};
+/// A step may wait so long at its session before it is taken: the route gives up sooner.
+constexpr auto taken_timeout = std::chrono::minutes{10};
+/// Steps that may wait while the session they are for is looked up.
+constexpr size_t max_waiting_steps = 64;
+
+}  // namespace
+
+void serve_open(peer_pointer self, uint64_t stream, const open_body& body) {
+  if (self->state.streams.contains(stream)) return end_link(self, "a stream was opened twice");
+  auto request = from_wire(body);
+  if (auto error = std::get_if<conversion_error>(&request)) return refuse(self, stream, error->code, error->text);
+  auto& wanted = std::get<open_request>(request);
+  auto events = spawn_events_proxy(self->system(), self->state.link, stream);
+  self->state.streams.emplace(stream, served_stream{{}, events});
+  auto timeout = wanted.alloc_timeout + local_timeout;
+  auto session = wanted.session;
+  self->request(self->state.config.node, timeout, open_atom::value, std::move(wanted), self->state.info.peer, events)
+      .then(
+          [self, stream, session](session_actor& opened) {
+            auto use = use_of<served_stream>(self, stream);
+            // The client has closed it meanwhile.
+            if (!use) return self->send(opened, close_atom::value);
+            use->session = opened;
+            self->monitor(opened);
+            opened_body answer;
+            answer.session.bytes = session.bytes;
+            reply(self, frame_type::opened, stream, answer);
+          },
+          [self, stream, events](caf::error& reason) {
+            caf::anon_send_exit(events, caf::exit_reason::user_shutdown);
+            if (!use_of<served_stream>(self, stream)) return;
+            self->state.streams.erase(stream);
+            refuse(self, stream, code_of(reason), sentence(reason));
+          });
+}
+
+void close_served(peer_pointer self, uint64_t stream) {
+  auto use = use_of<served_stream>(self, stream);
+  if (!use) return;
+  if (use->session) self->send(use->session, close_atom::value);
+  caf::anon_send_exit(use->events, caf::exit_reason::user_shutdown);
+  self->state.streams.erase(stream);
+}
+
+static void take_step(peer_pointer self, uint64_t stream, incoming& message) {
+  auto edge = use_of<incoming_edge>(self, stream);
+  auto body = decode_body<step_body>(message.body);
+  if (!body) return end_link(self, "a step that cannot be read");
+  auto converted = from_wire(*body, message.payload, self->state.info.peer);
+  if (auto error = std::get_if<conversion_error>(&converted)) {
+    consumed(self, stream, message);
+    return refuse_step(self, stream, body->seq, error->code, error->text);
+  }
+  auto seq = body->seq;
+  auto payload = static_cast<uint32_t>(message.payload ? message.payload->size() : 0);
+  auto give_back = [self, stream, payload] {
+    if (payload > 0) self->send(self->state.link, consumed_atom::value, stream, payload);
+  };
+  self->request(edge->target, taken_timeout, step_atom::value, std::move(std::get<step>(converted)))
+      .then(
+          [give_back](taken) { give_back(); },
+          [self, stream, seq, give_back](caf::error& reason) {
+            give_back();
+            refuse_step(self, stream, seq, code_of(reason), sentence(reason));
+          });
+}
+
+void serve_attach(peer_pointer self, uint64_t stream, const attach_body& body) {
+  if (!self->state.streams.emplace(stream, incoming_edge{}).second)
+    return end_link(self, "a stream was attached twice");
+  session_id session{body.session.bytes};
+  self->request(self->state.config.node, local_timeout, find_atom::value, session, self->state.info.peer)
+      .then(
+          [self, stream](step_sink_actor& target) {
+            auto edge = use_of<incoming_edge>(self, stream);
+            if (!edge) return;
+            edge->target = target;
+            auto waiting = std::move(edge->waiting);
+            for (auto& message : waiting) take_step(self, stream, message);
+            if (use_of<incoming_edge>(self, stream)->ended) self->state.streams.erase(stream);
+          },
+          [self, stream](caf::error& reason) {
+            auto edge = use_of<incoming_edge>(self, stream);
+            if (!edge) return;
+            for (auto& message : edge->waiting) consumed(self, stream, message);
+            refuse_step(self, stream, 0, code_of(reason), sentence(reason));
+            self->state.streams.erase(stream);
+          });
+}
+
+void serve_step(peer_pointer self, incoming& message) {
+  auto edge = use_of<incoming_edge>(self, message.stream);
+  if (!edge) {
+    // Its session has ended while the step was under way, or was never attached: both are answered alike.
+    consumed(self, message.stream, message);
+    return refuse_step(self, message.stream, 0, errc::unknown_session, "no session is attached to this stream");
+  }
+  if (edge->target) return take_step(self, message.stream, message);
+  if (edge->waiting.size() >= max_waiting_steps) return end_link(self, "too many steps before their session was known");
+  edge->waiting.push_back(std::move(message));
+}
+
+void serve_record(peer_pointer self, const record_body& body) {
+  auto record = from_wire(body);
+  if (!record) return refuse(self, 0, errc::bad_request, "a record that cannot be read");
+  auto tag = body.tag;
+  self->request(
+          self->state.config.directory, local_timeout, record_atom::value, std::move(*record), self->state.info.peer)
+      .then(
+          [self, tag](bool) {
+            if (tag != 0) reply(self, frame_type::record_taken, 0, record_taken_body{tag});
+          },
+          [self](caf::error& reason) { refuse(self, 0, code_of(reason), sentence(reason)); });
+}
+
+void serve_snapshot(peer_pointer self) {
+  self->request(self->state.config.directory, local_timeout, record_atom::value)
+      .then(
+          [self](std::vector<signed_server_record>& records) {
+            for (auto& record : records) reply(self, frame_type::record, 0, to_wire(record, /*tag=*/0));
+            reply(self, frame_type::snapshot_end, 0, snapshot_end_body{});
+          },
+          [self](caf::error& reason) { end_link(self, sentence(reason)); });
+}
+
+}  // namespace corolla::actors::wire
