@@ -7,8 +7,7 @@ namespace corolla::actors {
 dialer_actor::behavior_type dialer(dialer_actor::pointer) {
   return {[](dial_atom, const std::string& host, uint16_t port) -> caf::result<int> {
     auto outcome = wire::connect_to(host, port, dial_time);
-    if (auto* why = std::get_if<wire::refusal>(&outcome))
-      return make_error(why->code, why->text);
+    if (auto* why = std::get_if<wire::refusal>(&outcome)) return make_error(why->code, why->text);
     return std::get<wire::descriptor>(outcome).release();
   }};
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <caf/sec.hpp>
+
 #include "actors/wire/peer.hpp"
 
 namespace corolla::actors::links {
@@ -61,6 +63,26 @@ bool newer_stays(const peer_id& self, const link_info& older, const link_info& n
   return newer.dialled ? self < newer.peer : newer.peer < self;
 }
 
+/// The link to a peer, unless somebody still waits for that peer to take this node.
+const linked_peer* link_to(const node_state& state, const peer_id& peer) {
+  auto found = state.links.find(peer);
+  return found == state.links.end() || state.dialling.contains(peer) ? nullptr : &found->second;
+}
+
+/// A link comes up here before the other side has judged this node: who waits for it gets it once the peer has answered
+/// something.  A peer that refuses ends the link, and `down` says why.
+void confirm(node_pointer self, const peer_id& id, const peer_actor& peer) {
+  self->request(peer, find_timeout, snapshot_atom::value)
+      .then(
+          [self, id, peer](taken) {
+            if (auto waiting = self->state.dialling.extract(id); !waiting.empty())
+              for (auto& promise : waiting.mapped()) promise.deliver(peer);
+          },
+          [self, id](caf::error& reason) {
+            if (reason == caf::sec::request_timeout) failed(self, id, reason);
+          });
+}
+
 bool is_kept(const node_state& state, const peer_id& peer, crypto::address& address) {
   for (auto& kept : state.kept)
     if (kept.peer == peer) {
@@ -96,13 +118,13 @@ caf::result<peer_actor> connect(node_pointer self, const crypto::address& addres
   auto& state = self->state;
   if (!address.peer) return make_error(errc::bad_request, "an address needs the id of its peer");
   if (*address.peer == state.settings->link->self) return make_error(errc::bad_request, "this is the node itself");
-  if (auto link = state.links.find(*address.peer); link != state.links.end()) return link->second.actor;
+  if (auto link = link_to(state, *address.peer)) return link->actor;
   return connect(self, *address.peer, std::vector{address});
 }
 
 caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
   auto& state = self->state;
-  if (auto link = state.links.find(peer); link != state.links.end()) return link->second.actor;
+  if (auto link = link_to(state, peer)) return link->actor;
   if (peer == state.settings->link->self) return make_error(errc::bad_request, "this is the node itself");
   auto promise = self->make_response_promise<peer_actor>();
   self->request(state.settings->directory, find_timeout, find_atom::value, peer)
@@ -120,8 +142,8 @@ caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
               return;
             }
             // A link may have come up while the directory was asked.
-            if (auto link = self->state.links.find(peer); link != self->state.links.end()) {
-              promise.deliver(link->second.actor);
+            if (auto link = link_to(self->state, peer)) {
+              promise.deliver(link->actor);
               return;
             }
             auto& waiting = self->state.dialling[peer];
@@ -162,8 +184,7 @@ caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor
   self->monitor(peer);
   state.links.insert_or_assign(info.peer, linked_peer{info, peer});
   self->send(state.settings->directory, up_atom::value, info, peer);
-  if (auto waiting = state.dialling.extract(info.peer); !waiting.empty())
-    for (auto& promise : waiting.mapped()) promise.deliver(peer);
+  if (state.dialling.contains(info.peer)) confirm(self, info.peer, peer);
   return taken{};
 }
 
@@ -171,7 +192,7 @@ bool down(node_pointer self, const caf::down_msg& message) {
   auto& state = self->state;
   if (auto handshake = state.handshakes.extract(message.source); !handshake.empty()) {
     auto peer = handshake.mapped();
-    // A link that was up has answered whoever waited for it.
+    // The end of a link that was up is told by its peer actor.
     if (!state.links.contains(peer)) failed(self, peer, message.reason);
     return true;
   }
@@ -179,6 +200,7 @@ bool down(node_pointer self, const caf::down_msg& message) {
     if (link->second.actor.address() != message.source) continue;
     auto peer = link->first;
     state.links.erase(link);
+    failed(self, peer, message.reason);
     crypto::address address;
     if (!state.stopping && is_kept(state, peer, address))
       self->delayed_send(

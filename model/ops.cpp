@@ -43,10 +43,11 @@ float slope_base(int64_t heads) {
 
 at::Tensor dot_product_attention(
     const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& added, bool is_causal) {
+  std::optional<at::Tensor> mask;
+  // The CPU adds a float32 mask to scores of any type; CUDA's kernels want the type of the queries.
+  if (added.defined()) mask = q.is_cpu() ? added : added.to(q.scalar_type());
   return at::scaled_dot_product_attention(
-      q, keys, values, added.defined() ? std::optional(added) : std::nullopt, /*dropout_p=*/0.0, is_causal,
-      /*scale=*/{},
-      /*enable_gqa=*/q.size(1) != keys.size(1));
+      q, keys, values, mask, /*dropout_p=*/0.0, is_causal, /*scale=*/{}, /*enable_gqa=*/q.size(1) != keys.size(1));
 }
 
 /// One new token: its G heads of a key/value head are G queries that see every key; one product in place of G.

@@ -42,9 +42,9 @@ class measured_link {
   T ask(const Actor& whom, Args&&... args) {
     std::optional<T> answer;
     self_->request(whom, bench_patience, std::forward<Args>(args)...)
-      .receive(
-        [&](T& got) { answer = std::move(got); },
-        [](caf::error& reason) { throw std::runtime_error{describe(reason)}; });
+        .receive(
+            [&](T& got) { answer = std::move(got); },
+            [](caf::error& reason) { throw std::runtime_error{describe(reason)}; });
     return std::move(*answer);
   }
   std::vector<double> round_trips(uint32_t size, uint32_t count) {
@@ -83,15 +83,13 @@ double quantile(std::vector<double>& values, double q) {
 }
 
 void add_round_trips(
-  std::vector<bench_row>& rows, const std::string& name, measured_link& link, plain_tls_peer& plain, uint32_t size,
-  double limit) {
+    std::vector<bench_row>& rows, const std::string& name, measured_link& link, plain_tls_peer& plain, uint32_t size,
+    double limit) {
   // In turns, so that both have the same neighbours on the machine.
   std::vector<double> ours, theirs;
   for (int round = 0; round < round_trip_rounds; ++round) {
-    for (auto seconds : link.round_trips(size, round_trip_samples))
-      ours.push_back(seconds);
-    for (auto seconds : plain.round_trips(size, round_trip_samples))
-      theirs.push_back(seconds);
+    for (auto seconds : link.round_trips(size, round_trip_samples)) ours.push_back(seconds);
+    for (auto seconds : plain.round_trips(size, round_trip_samples)) theirs.push_back(seconds);
   }
   auto median = quantile(ours, 0.5), plain_median = quantile(theirs, 0.5);
   rows.push_back({name + ", plain blocking OpenSSL", plain_median * 1e6, "us", {}, {}, theirs.size()});
@@ -101,8 +99,10 @@ void add_round_trips(
 
 void add_round_trips_beside_bulk(std::vector<bench_row>& rows, measured_link& link) {
   auto seconds = link.round_trips_beside_bulk(8192, beside_samples);
-  rows.push_back({"round trip of 8 KiB beside bulk, median", quantile(seconds, 0.5) * 1e6, "us", {}, {}, beside_samples});
-  rows.push_back({"round trip of 8 KiB beside bulk, p99", quantile(seconds, 0.99) * 1e6, "us", 2000, {}, beside_samples});
+  rows.push_back(
+      {"round trip of 8 KiB beside bulk, median", quantile(seconds, 0.5) * 1e6, "us", {}, {}, beside_samples});
+  rows.push_back(
+      {"round trip of 8 KiB beside bulk, p99", quantile(seconds, 0.99) * 1e6, "us", 2000, {}, beside_samples});
 }
 
 void add_bulk(std::vector<bench_row>& rows, measured_link& link, plain_tls_peer& plain) {
@@ -113,7 +113,8 @@ void add_bulk(std::vector<bench_row>& rows, measured_link& link, plain_tls_peer&
   }
   auto link_rate = quantile(ours, 0.5), plain_rate = quantile(theirs, 0.5);
   rows.push_back({"bulk over plain blocking OpenSSL", plain_rate / 1e6, "MB/s", {}, {}, theirs.size()});
-  rows.push_back({"bulk over a link", link_rate / 1e6, "MB/s", 0.7 * plain_rate / 1e6, link_rate / plain_rate, ours.size()});
+  rows.push_back(
+      {"bulk over a link", link_rate / 1e6, "MB/s", 0.7 * plain_rate / 1e6, link_rate / plain_rate, ours.size()});
 }
 
 double resident_megabytes() {

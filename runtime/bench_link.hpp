@@ -1,5 +1,5 @@
-// What a link costs: round trips and bulk between two processes over loopback, TLS on, against plain blocking OpenSSL in
-// the same run.
+// What a link costs: round trips and bulk between two processes over loopback, TLS on, against plain blocking OpenSSL
+// in the same run.
 #pragma once
 
 #include <vector>

@@ -62,13 +62,12 @@ model::tensor bytes_of(uint32_t size) {
 frame_sink_actor::behavior_type taker(frame_sink_actor::broker_pointer self, const link_actor& link) {
   self->link_to(link);
   return {
-    [self, link](frame_atom, incoming& message) {
-      if (!message.payload)
-        return;
-      self->send(link, consumed_atom::value, message.stream, static_cast<uint32_t>(message.payload->size()));
-      caf::anon_send(link, frame_atom::value, message_on(message.stream, frame_type::applied, priority::control));
-    },
-    [](ended_atom, uint64_t) {},
+      [self, link](frame_atom, incoming& message) {
+        if (!message.payload) return;
+        self->send(link, consumed_atom::value, message.stream, static_cast<uint32_t>(message.payload->size()));
+        caf::anon_send(link, frame_atom::value, message_on(message.stream, frame_type::applied, priority::control));
+      },
+      [](ended_atom, uint64_t) {},
   };
 }
 
@@ -96,17 +95,16 @@ void send_echo(end_pointer self) {
   auto& state = self->state;
   state.begin = clock::now();
   caf::anon_send(
-    state.link, frame_atom::value, message_on(bench_echo_stream, frame_type::bench_echo, priority::step, state.echo_payload));
+      state.link, frame_atom::value,
+      message_on(bench_echo_stream, frame_type::bench_echo, priority::step, state.echo_payload));
 }
 
 void echo_came(end_pointer self, const incoming& message) {
   auto& state = self->state;
-  if (!message.payload || state.echoes_left == 0)
-    return;
+  if (!message.payload || state.echoes_left == 0) return;
   state.seconds.push_back(std::chrono::duration<double>(clock::now() - state.begin).count());
   self->send(state.link, consumed_atom::value, message.stream, static_cast<uint32_t>(message.payload->size()));
-  if (--state.echoes_left > 0)
-    return send_echo(self);
+  if (--state.echoes_left > 0) return send_echo(self);
   state.bulk_for_ever = false;
   state.round_trips.deliver(std::move(state.seconds));
 }
@@ -115,20 +113,18 @@ void feed_bulk(end_pointer self) {
   auto& state = self->state;
   while (state.bulk_under_way < bulk_window && (state.bulk_left > 0 || state.bulk_for_ever)) {
     ++state.bulk_under_way;
-    if (!state.bulk_for_ever)
-      --state.bulk_left;
+    if (!state.bulk_for_ever) --state.bulk_left;
     caf::anon_send(
-      state.link, frame_atom::value, message_on(bench_bulk_stream, frame_type::step, priority::bulk, state.bulk_payload));
+        state.link, frame_atom::value,
+        message_on(bench_bulk_stream, frame_type::step, priority::bulk, state.bulk_payload));
   }
 }
 
 void bulk_taken(end_pointer self) {
   auto& state = self->state;
   --state.bulk_under_way;
-  if (state.bulk_under_way > 0 || state.bulk_left > 0 || state.bulk_for_ever)
-    return feed_bulk(self);
-  if (state.bulk_bytes == 0)
-    return;
+  if (state.bulk_under_way > 0 || state.bulk_left > 0 || state.bulk_for_ever) return feed_bulk(self);
+  if (state.bulk_bytes == 0) return;
   auto seconds = std::chrono::duration<double>(clock::now() - state.begin).count();
   state.bulk.deliver(static_cast<double>(std::exchange(state.bulk_bytes, 0)) / seconds);
 }
@@ -150,30 +146,30 @@ bench_end_actor::behavior_type measuring_end(end_pointer self, const link_actor&
   caf::anon_send(link, frame_atom::value, message_on(bench_echo_stream, frame_type::bench_echo, priority::control));
   caf::anon_send(link, frame_atom::value, message_on(bench_bulk_stream, frame_type::attach, priority::control));
   return {
-    [self](round_trips_atom, uint32_t size, uint32_t count) { return begin_round_trips(self, size, count); },
-    [self](bulk_atom, uint32_t size, uint32_t count) -> caf::result<double> {
-      auto& state = self->state;
-      state.bulk_payload = bytes_of(size);
-      state.bulk_left = count;
-      state.bulk_bytes = uint64_t{size} * count;
-      state.bulk = self->make_response_promise<double>();
-      state.begin = clock::now();
-      feed_bulk(self);
-      return state.bulk;
-    },
-    [self](beside_atom, uint32_t size, uint32_t count) {
-      self->state.bulk_payload = bytes_of(beside_bytes);
-      self->state.bulk_for_ever = true;
-      feed_bulk(self);
-      return begin_round_trips(self, size, count);
-    },
-    [self](frame_atom, const incoming& message) {
-      if (message.stream == bench_echo_stream)
-        echo_came(self, message);
-      else if (message.type == frame_type::applied)
-        bulk_taken(self);
-    },
-    [](ended_atom, uint64_t) {},
+      [self](round_trips_atom, uint32_t size, uint32_t count) { return begin_round_trips(self, size, count); },
+      [self](bulk_atom, uint32_t size, uint32_t count) -> caf::result<double> {
+        auto& state = self->state;
+        state.bulk_payload = bytes_of(size);
+        state.bulk_left = count;
+        state.bulk_bytes = uint64_t{size} * count;
+        state.bulk = self->make_response_promise<double>();
+        state.begin = clock::now();
+        feed_bulk(self);
+        return state.bulk;
+      },
+      [self](beside_atom, uint32_t size, uint32_t count) {
+        self->state.bulk_payload = bytes_of(beside_bytes);
+        self->state.bulk_for_ever = true;
+        feed_bulk(self);
+        return begin_round_trips(self, size, count);
+      },
+      [self](frame_atom, const incoming& message) {
+        if (message.stream == bench_echo_stream)
+          echo_came(self, message);
+        else if (message.type == frame_type::applied)
+          bulk_taken(self);
+      },
+      [](ended_atom, uint64_t) {},
   };
 }
 
@@ -209,8 +205,8 @@ bench_near measure_over(caf::actor_system& system, int socket) {
   near.link = spawn_link(system, std::move(start));
   self->monitor(near.link);
   self->receive(
-    [&](up_atom, const bench_end_actor& end) { near.end = end; },
-    [](const caf::down_msg& down) { throw std::runtime_error{describe(down.reason)}; });
+      [&](up_atom, const bench_end_actor& end) { near.end = end; },
+      [](const caf::down_msg& down) { throw std::runtime_error{describe(down.reason)}; });
   return near;
 }
 

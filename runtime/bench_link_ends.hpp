@@ -30,13 +30,14 @@ using beside_atom = caf::atom_constant<caf::atom("beside")>;
 
 /// MEASURING END: runs in the I/O thread, as the link does, so that what is measured is the link.  One job at a time.
 using bench_end_actor = caf::typed_actor<
-  // Seconds of so many echoes of so many bytes, one after the other.
-  caf::replies_to<round_trips_atom, uint32_t, uint32_t>::with<std::vector<double>>,
-  // Bytes a second for so many messages of so many bytes, until the far end has taken the last.
-  caf::replies_to<bulk_atom, uint32_t, uint32_t>::with<double>,
-  // Round trips, as above, while bulk is under way on another stream all the time.
-  caf::replies_to<beside_atom, uint32_t, uint32_t>::with<std::vector<double>>,
-  caf::reacts_to<actors::wire::frame_atom, actors::wire::incoming>, caf::reacts_to<actors::wire::ended_atom, uint64_t>>;
+    // Seconds of so many echoes of so many bytes, one after the other.
+    caf::replies_to<round_trips_atom, uint32_t, uint32_t>::with<std::vector<double>>,
+    // Bytes a second for so many messages of so many bytes, until the far end has taken the last.
+    caf::replies_to<bulk_atom, uint32_t, uint32_t>::with<double>,
+    // Round trips, as above, while bulk is under way on another stream all the time.
+    caf::replies_to<beside_atom, uint32_t, uint32_t>::with<std::vector<double>>,
+    caf::reacts_to<actors::wire::frame_atom, actors::wire::incoming>,
+    caf::reacts_to<actors::wire::ended_atom, uint64_t>>;
 
 /// Both the link and its measuring end.
 struct bench_near {

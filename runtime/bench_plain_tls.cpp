@@ -32,8 +32,7 @@ using certificate_ptr = std::unique_ptr<X509, freer<X509_free>>;
 using ssl_ptr = std::unique_ptr<SSL, freer<SSL_free>>;
 
 void require(bool done) {
-  if (!done)
-    throw std::runtime_error{"plain OpenSSL failed"};
+  if (!done) throw std::runtime_error{"plain OpenSSL failed"};
 }
 
 settings_ptr make_settings() {
@@ -43,29 +42,26 @@ settings_ptr make_settings() {
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  require(
-    X509_set_pubkey(certificate.get(), key.get()) == 1 && X509_sign(certificate.get(), key.get(), nullptr) > 0);
+  require(X509_set_pubkey(certificate.get(), key.get()) == 1 && X509_sign(certificate.get(), key.get(), nullptr) > 0);
   settings_ptr settings{SSL_CTX_new(TLS_method())};
   require(
-    settings && SSL_CTX_set_min_proto_version(settings.get(), TLS1_3_VERSION) == 1
-    && SSL_CTX_set_ciphersuites(settings.get(), "TLS_AES_128_GCM_SHA256") == 1
-    && SSL_CTX_use_certificate(settings.get(), certificate.get()) == 1
-    && SSL_CTX_use_PrivateKey(settings.get(), key.get()) == 1);
+      settings && SSL_CTX_set_min_proto_version(settings.get(), TLS1_3_VERSION) == 1 &&
+      SSL_CTX_set_ciphersuites(settings.get(), "TLS_AES_128_GCM_SHA256") == 1 &&
+      SSL_CTX_use_certificate(settings.get(), certificate.get()) == 1 &&
+      SSL_CTX_use_PrivateKey(settings.get(), key.get()) == 1);
   return settings;
 }
 
 bool read_all(SSL* ssl, char* to, size_t size) {
   for (size_t at = 0, count = 0; at < size; at += count)
-    if (SSL_read_ex(ssl, to + at, size - at, &count) != 1)
-      return false;
+    if (SSL_read_ex(ssl, to + at, size - at, &count) != 1) return false;
   return true;
 }
 
 bool write_all(SSL* ssl, const char* from, uint64_t size) {
   size_t count = 0;
   for (auto left = size; left > 0; left -= count)
-    if (SSL_write_ex(ssl, from, std::min<uint64_t>(block_bytes, left), &count) != 1)
-      return false;
+    if (SSL_write_ex(ssl, from, std::min<uint64_t>(block_bytes, left), &count) != 1) return false;
   return true;
 }
 
@@ -82,15 +78,15 @@ void serve(int socket) {
   while (read_all(ssl.get(), reinterpret_cast<char*>(&request), sizeof request)) {
     size_t last = 0;
     for (auto left = request & ~echo_flag; left > 0; left -= last)
-      if (last = std::min<uint64_t>(block.size(), left); !read_all(ssl.get(), block.data(), last))
-        return;
-    if (!write_all(ssl.get(), block.data(), (request & echo_flag) != 0 ? last : 1))
-      return;
+      if (last = std::min<uint64_t>(block.size(), left); !read_all(ssl.get(), block.data(), last)) return;
+    if (!write_all(ssl.get(), block.data(), (request & echo_flag) != 0 ? last : 1)) return;
   }
 }
 
 using clock = std::chrono::steady_clock;
-double seconds_since(clock::time_point begin) { return std::chrono::duration<double>(clock::now() - begin).count(); }
+double seconds_since(clock::time_point begin) {
+  return std::chrono::duration<double>(clock::now() - begin).count();
+}
 
 }  // namespace
 

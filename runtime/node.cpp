@@ -123,9 +123,7 @@ void join(caf::scoped_actor& self, const node_actor& node, const std::vector<std
     auto address = crypto::address::parse(text);
     if (!address) throw std::runtime_error("\"" + text + "\" is no address of the form corolla://ID@HOST:PORT");
     try {
-      auto peer = ask<peer_actor>(self, node, connect_atom::value, *address);
-      // A link comes up before the peer has judged this node: what it answers tells that, or why it refuses.
-      ask<taken>(self, peer, snapshot_atom::value);
+      ask<peer_actor>(self, node, connect_atom::value, *address);
       ++reached;
     } catch (const std::runtime_error& e) {
       failures += (failures.empty() ? "" : "; ") + text + ": " + e.what();

@@ -11,8 +11,8 @@
 namespace corolla::actors::wire {
 
 struct acceptor_status {
-  uint32_t unproved = 0;  ///< connections whose peers are not proved yet
-  uint64_t accepted = 0;  ///< connections, since the start
+  uint32_t unproved = 0;   ///< connections whose peers are not proved yet
+  uint64_t accepted = 0;   ///< connections, since the start
   uint64_t displaced = 0;  ///< unproved ones that made room for newer ones
 };
 

@@ -35,9 +35,13 @@ void doorman::graceful_shutdown() {
   detach(&handler_.backend(), /*invoke_disconnect_message=*/false);
 }
 
-void doorman::add_to_loop() { handler_.watch(); }
+void doorman::add_to_loop() {
+  handler_.watch();
+}
 
-void doorman::remove_from_loop() { handler_.unwatch(); }
+void doorman::remove_from_loop() {
+  handler_.unwatch();
+}
 
 std::string doorman::addr() const {
   auto name = caf::io::network::local_addr_of_fd(handler_.fd());
@@ -53,15 +57,16 @@ doorman::handler::handler(caf::io::network::default_multiplexer& loop, int socke
     : event_handler(loop, socket), owner_{owner} {}
 
 void doorman::handler::handle_event(operation op) {
-  if (owner_.detached())
-    return;
+  if (owner_.detached()) return;
   if (op == operation::read)
     owner_.new_connection();
   else
     owner_.io_failure(&backend(), op);
 }
 
-void doorman::handler::removed_from_loop(operation) { keeper_.reset(); }
+void doorman::handler::removed_from_loop(operation) {
+  keeper_.reset();
+}
 
 void doorman::handler::watch() {
   keeper_.reset(&owner_);
@@ -71,8 +76,7 @@ void doorman::handler::watch() {
 void doorman::handler::unwatch() {
   backend().del(operation::read, fd(), this);
   // The loop tells of a removal only if it had got as far as to add.
-  if (eventbf() == 0)
-    keeper_.reset();
+  if (eventbf() == 0) keeper_.reset();
 }
 
 }  // namespace corolla::actors::wire

@@ -16,7 +16,8 @@ class doorman final : public caf::io::doorman {
   doorman(caf::io::network::default_multiplexer& loop, descriptor socket);
   ~doorman() override;
 
-  /// The next connection, non-blocking; the broker is told by new_connection_msg, which names none, that there are some.
+  /// The next connection, non-blocking; the broker is told by new_connection_msg, which names none, that there are
+  /// some.
   descriptor accept();
   /// The last `accept` failed since the process has no descriptors left.
   bool exhausted() const { return exhausted_; }

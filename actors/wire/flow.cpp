@@ -5,17 +5,17 @@
 
 namespace corolla::actors::wire {
 
-void inbound_flow::open(uint64_t stream) { accounts_[stream].allowance = chunk_; }
+void inbound_flow::open(uint64_t stream) {
+  accounts_[stream].allowance = chunk_;
+}
 
 void inbound_flow::close(uint64_t stream) {
   auto found = accounts_.find(stream);
-  if (found == accounts_.end())
-    return;
+  if (found == accounts_.end()) return;
   auto& of = found->second;
   pool_ += of.lent;
   held_ -= of.partial + of.waiting;
-  if (of.asking)
-    borrowers_.erase(std::find(borrowers_.begin(), borrowers_.end(), stream));
+  if (of.asking) borrowers_.erase(std::find(borrowers_.begin(), borrowers_.end(), stream));
   accounts_.erase(found);
   std::erase_if(grants_, [&](const grant& g) { return g.stream == stream; });
   lend();
@@ -30,8 +30,7 @@ void inbound_flow::announce(uint64_t stream, uint32_t bytes) {
 
 bool inbound_flow::receive(uint64_t stream, uint32_t bytes) {
   auto& of = accounts_.at(stream);
-  if (bytes > of.allowance || bytes > of.owed)
-    return false;
+  if (bytes > of.allowance || bytes > of.owed) return false;
   of.allowance -= bytes;
   of.owed -= bytes;
   of.partial += bytes;
@@ -47,8 +46,7 @@ void inbound_flow::complete(uint64_t stream, uint32_t bytes) {
 
 void inbound_flow::take(uint64_t stream, uint32_t bytes) {
   auto found = accounts_.find(stream);
-  if (found == accounts_.end())
-    return;
+  if (found == accounts_.end()) return;
   auto& of = found->second;
   auto taken = std::min<uint64_t>(bytes, of.waiting);
   of.waiting -= taken;
@@ -62,7 +60,9 @@ void inbound_flow::take(uint64_t stream, uint32_t bytes) {
   lend();
 }
 
-std::vector<grant> inbound_flow::collect_grants() { return std::exchange(grants_, {}); }
+std::vector<grant> inbound_flow::collect_grants() {
+  return std::exchange(grants_, {});
+}
 
 size_t inbound_flow::held(uint64_t stream) const {
   auto found = accounts_.find(stream);
@@ -83,8 +83,7 @@ size_t inbound_flow::committed() const {
 
 void inbound_flow::settle(uint64_t stream, account& of) {
   auto starved = of.owed > of.allowance;
-  if (of.due >= chunk_ / 2 || (starved && of.due > 0))
-    give(stream, of, std::exchange(of.due, 0));
+  if (of.due >= chunk_ / 2 || (starved && of.due > 0)) give(stream, of, std::exchange(of.due, 0));
   // Only to the oldest message of a stream: those behind it wait for it to be taken, so that who is slow to take holds
   // at most one loan and a chunk.
   if (of.owed > of.allowance && of.waiting == 0 && !of.asking) {
@@ -98,14 +97,12 @@ void inbound_flow::lend() {
     auto stream = borrowers_.front();
     auto& of = accounts_.at(stream);
     auto missing = of.owed > of.allowance ? of.owed - of.allowance : 0;
-    if (missing > pool_)
-      return;
+    if (missing > pool_) return;
     borrowers_.pop_front();
     of.asking = false;
     pool_ -= missing;
     of.lent += missing;
-    if (missing > 0)
-      give(stream, of, missing);
+    if (missing > 0) give(stream, of, missing);
   }
 }
 

@@ -1,7 +1,7 @@
-// Who may send how much tensor data: the receiver's books.  Each stream has a chunk set aside.  A message that is larger
-// than its stream's credit is lent the rest, oldest first, out of one pool; credit comes back as data is taken.  So what
-// is granted never exceeds what was set aside and the pool, a begun message can always be finished, and the link never
-// needs to stop reading.
+// Who may send how much tensor data: the receiver's books.  Each stream has a chunk set aside.  A message that is
+// larger than its stream's credit is lent the rest, oldest first, out of one pool; credit comes back as data is taken.
+// So what is granted never exceeds what was set aside and the pool, a begun message can always be finished, and the
+// link never needs to stop reading.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ struct grant {
 
 class inbound_flow {
  public:
-  /// `chunk` bytes are set aside for each stream; `pool` bytes are lent, which must cover the largest messages of a stream.
+  /// `chunk` bytes are set aside for each stream; `pool` bytes are lent, which must cover the largest messages of a
+  /// stream.
   inbound_flow(uint32_t chunk, size_t pool) : chunk_{chunk}, pool_{pool} {}
 
   void open(uint64_t stream);

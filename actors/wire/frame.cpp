@@ -56,27 +56,30 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::status_reply:
       return {control, on_stream::either};
     case frame_type::bench_echo:
-      return {
-        control | step | bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true,
-        /*begins=*/true};
+      return {control | step | bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true,
+              /*begins=*/true};
   }
   return {};
 }
 
 }  // namespace
 
-bool is_known(frame_type type) { return rule_of(type).classes != 0; }
-bool announces_data(frame_type type) { return rule_of(type).data; }
-bool begins_stream(frame_type type) { return rule_of(type).begins; }
+bool is_known(frame_type type) {
+  return rule_of(type).classes != 0;
+}
+bool announces_data(frame_type type) {
+  return rule_of(type).data;
+}
+bool begins_stream(frame_type type) {
+  return rule_of(type).begins;
+}
 
 std::string_view fault_of(const frame_header& header) {
-  if (static_cast<uint8_t>(header.cls) >= num_priorities)
-    return "a frame of a class that does not exist";
+  if (static_cast<uint8_t>(header.cls) >= num_priorities) return "a frame of a class that does not exist";
   if (is_skippable(header.type))
     return header.length <= limits::body_bytes ? "" : "a frame of an unknown type that is too long to skip";
   auto rule = rule_of(header.type);
-  if (rule.classes == 0)
-    return "a frame of an unknown type";
+  if (rule.classes == 0) return "a frame of an unknown type";
   if ((rule.classes >> static_cast<uint8_t>(header.cls) & 1) == 0)
     return "a frame in a class that its type must not have";
   if (rule.stream != on_stream::either && (rule.stream == on_stream::none) != (header.stream == 0))
@@ -97,10 +100,9 @@ std::array<std::byte, limits::frame_header_bytes> encode(const frame_header& hea
 
 checked_header decode_header(std::span<const std::byte, limits::frame_header_bytes> bytes) {
   frame_header header{
-    static_cast<frame_type>(bytes[0]), static_cast<priority>(bytes[1]), load<uint32_t>(&bytes[4]),
-    load<uint64_t>(&bytes[8])};
-  if (load<uint16_t>(&bytes[2]) != 0)
-    return {header, "a frame header with bits that must be zero"};
+      static_cast<frame_type>(bytes[0]), static_cast<priority>(bytes[1]), load<uint32_t>(&bytes[4]),
+      load<uint64_t>(&bytes[8])};
+  if (load<uint16_t>(&bytes[2]) != 0) return {header, "a frame header with bits that must be zero"};
   return {header, fault_of(header)};
 }
 

@@ -69,12 +69,16 @@ std::string_view fault_of(const frame_header& header);
 
 bool is_known(frame_type type);
 /// Unknown and to be read over.
-inline bool is_skippable(frame_type type) { return static_cast<uint8_t>(type) >= 0x80 && !is_known(type); }
+inline bool is_skippable(frame_type type) {
+  return static_cast<uint8_t>(type) >= 0x80 && !is_known(type);
+}
 /// The frame's body begins with the size, uint32, of the tensor data that follows in data frames.
 bool announces_data(frame_type type);
 /// A stream that does not exist yet begins with such a frame, of class control.
 bool begins_stream(frame_type type);
 /// Neither the link's own nor data.
-inline bool is_message(frame_type type) { return static_cast<uint8_t>(type) >= 16 && is_known(type); }
+inline bool is_message(frame_type type) {
+  return static_cast<uint8_t>(type) >= 16 && is_known(type);
+}
 
 }  // namespace corolla::actors::wire

@@ -21,12 +21,10 @@ std::span<std::byte> frame_reader::room() {
 }
 
 void frame_reader::filled(size_t size) {
-  if (state_ == state::discarding)
-    return;
+  if (state_ == state::discarding) return;
   at_ += size;
   if (state_ == state::header) {
-    if (at_ == header_bytes_.size())
-      header_read();
+    if (at_ == header_bytes_.size()) header_read();
   } else if (at_ == header_.length) {
     body_read();
   }
@@ -43,8 +41,7 @@ void frame_reader::header_read() {
   header_ = checked.header;
   at_ = 0;
   place_ = to_.place(checked);
-  if (state_ == state::discarding)
-    return;
+  if (state_ == state::discarding) return;
   switch (place_.what) {
     case placement::kind::gather:
       state_ = state::gathered;
@@ -58,8 +55,7 @@ void frame_reader::header_read() {
     case placement::kind::discard:
       return discard();
   }
-  if (header_.length == 0)
-    body_read();
+  if (header_.length == 0) body_read();
 }
 
 void frame_reader::body_read() {
@@ -70,8 +66,7 @@ void frame_reader::body_read() {
     to_.frame_read(header_, std::span{body_}.first(header_.length));
   else if (was == state::direct)
     to_.frame_read(header_, {});
-  if (state_ != state::discarding)
-    place_ = {};
+  if (state_ != state::discarding) place_ = {};
 }
 
 }  // namespace corolla::actors::wire

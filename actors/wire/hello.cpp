@@ -18,8 +18,12 @@ constexpr uint32_t min_chunk = 4096;
 
 using bytes_view = std::span<const std::byte>;
 
-bytes_view as_bytes(std::string_view text) { return std::as_bytes(std::span{text.data(), text.size()}); }
-std::string as_text(bytes_view bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+bytes_view as_bytes(std::string_view text) {
+  return std::as_bytes(std::span{text.data(), text.size()});
+}
+std::string as_text(bytes_view bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 class entry_writer {
  public:
@@ -27,7 +31,8 @@ class entry_writer {
 
   void add(std::string_view key, bytes_view value, size_t limit) {
     if (value.size() > limit)
-      throw std::length_error{"the hello's " + std::string{key} + " is longer than " + std::to_string(limit) + " bytes"};
+      throw std::length_error{
+          "the hello's " + std::string{key} + " is longer than " + std::to_string(limit) + " bytes"};
     append(out_, static_cast<uint8_t>(key.size()));
     append_bytes(as_bytes(key));
     append(out_, static_cast<uint16_t>(value.size()));
@@ -53,10 +58,8 @@ class cursor {
   explicit cursor(bytes_view bytes) : rest_{bytes} {}
 
   bytes_view take(size_t count) {
-    if (count > rest_.size())
-      ok_ = false;
-    if (!ok_)
-      return {};
+    if (count > rest_.size()) ok_ = false;
+    if (!ok_) return {};
     auto front = rest_.first(count);
     rest_ = rest_.subspan(count);
     return front;
@@ -75,15 +78,13 @@ class cursor {
 };
 
 bool read_number(bytes_view value, uint32_t& number) {
-  if (value.size() != sizeof number)
-    return false;
+  if (value.size() != sizeof number) return false;
   number = load<uint32_t>(value.data());
   return true;
 }
 
 bool read_text(bytes_view value, size_t limit, std::string& text) {
-  if (value.size() > limit)
-    return false;
+  if (value.size() > limit) return false;
   text = as_text(value);
   return true;
 }
@@ -91,37 +92,28 @@ bool read_text(bytes_view value, size_t limit, std::string& text) {
 bool read_entry(std::string_view key, bytes_view value, hello& peer) {
   auto number = [&](uint32_t& field) { return read_number(value, field); };
   if (key == "server") {
-    if (value.size() != 1 || std::to_integer<uint8_t>(value[0]) > 1)
-      return false;
+    if (value.size() != 1 || std::to_integer<uint8_t>(value[0]) > 1) return false;
     peer.is_server = value[0] == std::byte{1};
     return true;
   }
-  if (key == "software")
-    return read_text(value, software_bytes, peer.software);
-  if (key == "model")
-    return read_text(value, model_name_bytes, peer.model_name);
+  if (key == "software") return read_text(value, software_bytes, peer.software);
+  if (key == "model") return read_text(value, model_name_bytes, peer.model_name);
   if (key == "digest") {
-    if (value.size() != peer.model.size())
-      return false;
+    if (value.size() != peer.model.size()) return false;
     std::transform(value.begin(), value.end(), peer.model.begin(), [](auto b) { return std::to_integer<uint8_t>(b); });
     return true;
   }
   if (key == "certificate") {
-    if (value.size() > certificate_bytes)
-      return false;
+    if (value.size() > certificate_bytes) return false;
     peer.certificate.resize(value.size());
     std::transform(
-      value.begin(), value.end(), peer.certificate.begin(), [](auto b) { return std::to_integer<uint8_t>(b); });
+        value.begin(), value.end(), peer.certificate.begin(), [](auto b) { return std::to_integer<uint8_t>(b); });
     return true;
   }
-  if (key == "streams")
-    return number(peer.takes.streams);
-  if (key == "credit")
-    return number(peer.takes.credit);
-  if (key == "chunk")
-    return number(peer.takes.chunk) && peer.takes.chunk >= min_chunk;
-  if (key == "payload")
-    return number(peer.takes.payload);
+  if (key == "streams") return number(peer.takes.streams);
+  if (key == "credit") return number(peer.takes.credit);
+  if (key == "chunk") return number(peer.takes.chunk) && peer.takes.chunk >= min_chunk;
+  if (key == "payload") return number(peer.takes.payload);
   return true;
 }
 
@@ -155,33 +147,27 @@ std::vector<std::byte> encode(const hello& self) {
 
 std::optional<hello> decode_hello(std::span<const std::byte> bytes) {
   cursor in{bytes};
-  if (bytes.size() > limits::body_bytes || as_text(in.take(magic.size())) != magic)
-    return std::nullopt;
+  if (bytes.size() > limits::body_bytes || as_text(in.take(magic.size())) != magic) return std::nullopt;
   hello peer;
   peer.min_version = in.take_number<uint16_t>();
   peer.max_version = in.take_number<uint16_t>();
   auto count = in.take_number<uint8_t>();
-  if (!in.ok() || peer.min_version > peer.max_version || count > limits::hello_entries)
-    return std::nullopt;
+  if (!in.ok() || peer.min_version > peer.max_version || count > limits::hello_entries) return std::nullopt;
   std::vector<std::string> seen;
   for (size_t i = 0; i < count; ++i) {
     auto key = as_text(in.take(in.take_number<uint8_t>()));
     auto value = in.take(in.take_number<uint16_t>());
-    if (!in.ok() || key.empty() || key.size() > limits::hello_key_bytes)
-      return std::nullopt;
-    if (std::find(seen.begin(), seen.end(), key) != seen.end() || !read_entry(key, value, peer))
-      return std::nullopt;
+    if (!in.ok() || key.empty() || key.size() > limits::hello_key_bytes) return std::nullopt;
+    if (std::find(seen.begin(), seen.end(), key) != seen.end() || !read_entry(key, value, peer)) return std::nullopt;
     seen.push_back(std::move(key));
   }
-  if (!in.at_end())
-    return std::nullopt;
+  if (!in.at_end()) return std::nullopt;
   return peer;
 }
 
 std::optional<uint16_t> common_version(const hello& a, const hello& b) {
   auto version = std::min(a.max_version, b.max_version);
-  if (version < a.min_version || version < b.min_version)
-    return std::nullopt;
+  if (version < a.min_version || version < b.min_version) return std::nullopt;
   return version;
 }
 

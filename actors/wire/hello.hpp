@@ -27,10 +27,10 @@ struct hello {
   uint16_t min_version = 1;
   uint16_t max_version = 1;
   bool is_server = false;
-  std::string software;                 ///< at most 64 bytes
-  std::string model_name;               ///< at most 128 bytes; empty where there is none
-  std::array<uint8_t, 32> model{};      ///< digest
-  std::vector<uint8_t> certificate;     ///< of membership, at most 1024 bytes
+  std::string software;              ///< at most 64 bytes
+  std::string model_name;            ///< at most 128 bytes; empty where there is none
+  std::array<uint8_t, 32> model{};   ///< digest
+  std::vector<uint8_t> certificate;  ///< of membership, at most 1024 bytes
   intake takes;
   bool operator==(const hello&) const = default;
 };

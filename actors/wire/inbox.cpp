@@ -23,18 +23,14 @@ inbox::begun inbox::begin(const frame_header& header, std::span<const std::byte>
   if (announces_data(header.type)) {
     size = load<uint32_t>(body.data());
     body = body.subspan(sizeof size);
-    if (size > takes_.payload)
-      return {"a message larger than was allowed", {}};
-    if (size > 0 && header.cls == priority::control)
-      return {"a control message with data", {}};
+    if (size > takes_.payload) return {"a message larger than was allowed", {}};
+    if (size > 0 && header.cls == priority::control) return {"a control message with data", {}};
   }
   incoming message{header.type, header.cls, header.stream, {body.begin(), body.end()}, nullptr};
   // Control messages are whole at once, and may go on stream 0.
   auto slot = header.cls == priority::control ? nullptr : &streams_.at(header.stream)[static_cast<size_t>(header.cls)];
-  if (slot != nullptr && slot->active)
-    return {"a message within another of its stream and class", {}};
-  if (size == 0)
-    return {{}, std::move(message)};
+  if (slot != nullptr && slot->active) return {"a message within another of its stream and class", {}};
+  if (size == 0) return {{}, std::move(message)};
   flow_.announce(header.stream, size);
   *slot = {true, std::move(message), size, 0, nullptr};
   return {};
@@ -42,20 +38,16 @@ inbox::begun inbox::begin(const frame_header& header, std::span<const std::byte>
 
 inbox::place inbox::place_data(const frame_header& header) {
   auto& slot = streams_.at(header.stream)[static_cast<size_t>(header.cls)];
-  if (!slot.active)
-    return {"data without a message", {}, {}};
-  if (header.length > slot.size - slot.received)
-    return {"more data than the message announced", {}, {}};
-  if (header.length > takes_.chunk)
-    return {"a data frame larger than was allowed", {}, {}};
-  if (!flow_.receive(header.stream, header.length))
-    return {"data beyond the credit of its stream", {}, {}};
+  if (!slot.active) return {"data without a message", {}, {}};
+  if (header.length > slot.size - slot.received) return {"more data than the message announced", {}, {}};
+  if (header.length > takes_.chunk) return {"a data frame larger than was allowed", {}, {}};
+  if (!flow_.receive(header.stream, header.length)) return {"data beyond the credit of its stream", {}, {}};
   auto end = slot.received + header.length;
   if (!slot.buffer || end > slot.buffer->size()) {
     // A chunk is set aside for each stream; what is beyond it has come under a loan, which covers the whole message.
-    auto larger = std::make_shared<payload_buffer>(end <= takes_.credit ? std::min(slot.size, takes_.credit) : slot.size);
-    if (slot.buffer)
-      std::memcpy(larger->data(), slot.buffer->data(), slot.received);
+    auto larger =
+        std::make_shared<payload_buffer>(end <= takes_.credit ? std::min(slot.size, takes_.credit) : slot.size);
+    if (slot.buffer) std::memcpy(larger->data(), slot.buffer->data(), slot.received);
     slot.buffer = std::move(larger);
   }
   return {{}, {slot.buffer->data() + slot.received, header.length}, slot.buffer};
@@ -64,8 +56,7 @@ inbox::place inbox::place_data(const frame_header& header) {
 std::optional<incoming> inbox::data_filled(const frame_header& header) {
   auto& slot = streams_.at(header.stream)[static_cast<size_t>(header.cls)];
   slot.received += header.length;
-  if (slot.received < slot.size)
-    return std::nullopt;
+  if (slot.received < slot.size) return std::nullopt;
   slot.active = false;
   slot.message.payload = std::exchange(slot.buffer, nullptr);
   flow_.complete(header.stream, slot.received);
@@ -74,8 +65,8 @@ std::optional<incoming> inbox::data_filled(const frame_header& header) {
 
 bool inbox::is_amid(uint64_t stream) const {
   auto found = streams_.find(stream);
-  return found != streams_.end()
-    && std::any_of(found->second.begin(), found->second.end(), [](const partial& slot) { return slot.active; });
+  return found != streams_.end() &&
+         std::any_of(found->second.begin(), found->second.end(), [](const partial& slot) { return slot.active; });
 }
 
 }  // namespace corolla::actors::wire

@@ -1,5 +1,6 @@
-// Puts messages together: their first frame, and the data frames that follow on their stream and in their class, straight
-// into the buffer that the message will have.  Memory follows the credit that was given, not what a peer claims.
+// Puts messages together: their first frame, and the data frames that follow on their stream and in their class,
+// straight into the buffer that the message will have.  Memory follows the credit that was given, not what a peer
+// claims.
 #pragma once
 
 #include <array>

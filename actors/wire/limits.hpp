@@ -1,4 +1,5 @@
-// Every limit of the wire, on one page.  What is beyond one ends the link (or the request) before it is read or allocated.
+// Every limit of the wire, on one page.  What is beyond one ends the link (or the request) before it is read or
+// allocated.
 #pragma once
 
 #include <chrono>

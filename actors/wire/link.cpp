@@ -14,8 +14,8 @@ namespace corolla::actors::wire {
 namespace {
 
 using link_broker = link_actor::extend<
-  caf::reacts_to<caf::io::new_data_msg>, caf::reacts_to<caf::io::connection_closed_msg>,
-  caf::reacts_to<caf::io::data_transferred_msg>, caf::reacts_to<tick_atom>>;
+    caf::reacts_to<caf::io::new_data_msg>, caf::reacts_to<caf::io::connection_closed_msg>,
+    caf::reacts_to<caf::io::data_transferred_msg>, caf::reacts_to<tick_atom>>;
 
 struct link_state {
   explicit link_state(link_broker::broker_base* self) : driver{self} {}
@@ -31,8 +31,7 @@ using self_pointer = link_broker::stateful_broker_pointer<link_state>;
 
 void set_up(self_pointer self, link_start start, descriptor& socket) {
   auto& state = self->state;
-  if (start.remote.empty())
-    start.remote = remote_name(socket.get());
+  if (start.remote.empty()) start.remote = remote_name(socket.get());
   auto& loop = dynamic_cast<caf::io::network::default_multiplexer&>(self->backend());
   state.connection = caf::make_counted<scribe>(loop, std::move(socket));
   self->add_scribe(state.connection);
@@ -49,15 +48,15 @@ link_broker::behavior_type link(self_pointer self, link_start start, const std::
   self->set_down_handler([driver](caf::down_msg& down) { driver->owner_ended(down); });
   set_up(self, std::move(start), *socket);
   return {
-    [driver](frame_atom, outgoing& message) { return driver->send(message); },
-    [driver](consumed_atom, uint64_t stream, uint32_t bytes) { driver->consumed(stream, bytes); },
-    [driver](ping_atom) { return driver->ping(); },
-    [driver](status_atom) { return driver->status(); },
-    [driver](close_atom, errc code, std::string& text) { driver->close(code, std::move(text)); },
-    [self](const caf::io::new_data_msg&) { self->state.driver.receive(self->state.connection->received()); },
-    [driver](const caf::io::connection_closed_msg&) { driver->disconnected(); },
-    [driver](const caf::io::data_transferred_msg&) { driver->pump(); },
-    [driver](tick_atom) { driver->tick(); },
+      [driver](frame_atom, outgoing& message) { return driver->send(message); },
+      [driver](consumed_atom, uint64_t stream, uint32_t bytes) { driver->consumed(stream, bytes); },
+      [driver](ping_atom) { return driver->ping(); },
+      [driver](status_atom) { return driver->status(); },
+      [driver](close_atom, errc code, std::string& text) { driver->close(code, std::move(text)); },
+      [self](const caf::io::new_data_msg&) { self->state.driver.receive(self->state.connection->received()); },
+      [driver](const caf::io::connection_closed_msg&) { driver->disconnected(); },
+      [driver](const caf::io::data_transferred_msg&) { driver->pump(); },
+      [driver](tick_atom) { driver->tick(); },
   };
 }
 

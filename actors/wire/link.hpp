@@ -31,26 +31,25 @@ using ping_atom = caf::atom_constant<caf::atom("ping")>;
 /// FRAME SINK: the owner of a link: hears every message, in the order in which they were completed.  What it does not
 /// report as consumed keeps its stream's credit.  The link ends when its owner does.
 using frame_sink_actor = caf::typed_actor<
-  caf::reacts_to<frame_atom, incoming>,
-  // The peer ended a stream: nothing more comes on it, and what was queued on it fails with cancelled.  The link confirms
-  // by itself, once all of it has been consumed.
-  caf::reacts_to<ended_atom, uint64_t>>;
+    caf::reacts_to<frame_atom, incoming>,
+    // The peer ended a stream: nothing more comes on it, and what was queued on it fails with cancelled.  The link
+    // confirms by itself, once all of it has been consumed.
+    caf::reacts_to<ended_atom, uint64_t>>;
 
-/// LINK.  Ends with the reason for which it, or the peer, said goodbye, with link_lost, or, where it never came up, with
-/// unreachable, wrong_peer, not_a_member, version_mismatch, …
+/// LINK.  Ends with the reason for which it, or the peer, said goodbye, with link_lost, or, where it never came up,
+/// with unreachable, wrong_peer, not_a_member, version_mismatch, …
 using link_actor = caf::typed_actor<
-  // Answers when the last byte went out under credit (of a message without payload: when it is queued).  Fails with
-  // overloaded (the queue, or the number of open streams, is at its limit), link_lost, bad_request, too_large,
-  // protocol_violation (a stream that has ended), cancelled (the peer ended the stream).
-  caf::replies_to<frame_atom, outgoing>::with<taken>,
-  // So many payload bytes of a stream have been taken by who they were for: credit goes back to the peer.
-  caf::reacts_to<consumed_atom, uint64_t, uint32_t>,
-  // Round trip of a ping.
-  caf::replies_to<ping_atom>::with<std::chrono::microseconds>,
-  caf::replies_to<status_atom>::with<link_status>,
-  // Goodbye with a reason and a sentence, behind what can be sent without waiting for the peer; within 500 ms the socket
-  // is shut down.
-  caf::reacts_to<close_atom, errc, std::string>>;
+    // Answers when the last byte went out under credit (of a message without payload: when it is queued).  Fails with
+    // overloaded (the queue, or the number of open streams, is at its limit), link_lost, bad_request, too_large,
+    // protocol_violation (a stream that has ended), cancelled (the peer ended the stream).
+    caf::replies_to<frame_atom, outgoing>::with<taken>,
+    // So many payload bytes of a stream have been taken by who they were for: credit goes back to the peer.
+    caf::reacts_to<consumed_atom, uint64_t, uint32_t>,
+    // Round trip of a ping.
+    caf::replies_to<ping_atom>::with<std::chrono::microseconds>, caf::replies_to<status_atom>::with<link_status>,
+    // Goodbye with a reason and a sentence, behind what can be sent without waiting for the peer; within 500 ms the
+    // socket is shut down.
+    caf::reacts_to<close_atom, errc, std::string>>;
 
 /// What a node says of itself in its hello, and how it judges others.  Shared by all links of a node; immutable.
 struct link_config {
@@ -62,8 +61,8 @@ struct link_config {
   model::digest model{};
   /// Encoded membership certificate; empty where there is none.
   std::vector<uint8_t> certificate;
-  /// Judges the peer's certificate (as the hello carried it, maybe empty); fills `info.roles`.  Called in the I/O thread.
-  /// Empty: everybody is admitted, without a role.
+  /// Judges the peer's certificate (as the hello carried it, maybe empty); fills `info.roles`.  Called in the I/O
+  /// thread. Empty: everybody is admitted, without a role.
   std::function<std::optional<refusal>(std::span<const uint8_t> certificate, link_info& info)> judge;
   std::chrono::milliseconds silence = limits::default_silence;
   /// For the handshake and the hello together.

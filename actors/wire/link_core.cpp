@@ -18,8 +18,8 @@ uint32_t body_length(const outgoing& message) {
 }  // namespace
 
 link_core::link_core(
-  link_rules rules, std::unique_ptr<secure_channel> channel, std::vector<char> first_bytes, link_events& events,
-  time_point now)
+    link_rules rules, std::unique_ptr<secure_channel> channel, std::vector<char> first_bytes, link_events& events,
+    time_point now)
     : rules_{std::move(rules)},
       channel_{std::move(channel)},
       events_{events},
@@ -35,8 +35,7 @@ link_core::link_core(
 // -- the network ------------------------------------------------------------------------------------------------------
 
 void link_core::receive(std::span<const std::byte> bytes, time_point now) {
-  if (over_)
-    return;
+  if (over_) return;
   now_ = now;
   bytes_received_ += bytes.size();
   liveness_.heard(now);
@@ -47,15 +46,11 @@ void link_core::receive(std::span<const std::byte> bytes, time_point now) {
   }
   // We have closed the channel, and wait for the peer to read our goodbye: a socket that is closed with bytes unread
   // would take the goodbye back.
-  if (phase_ == phase::ending && channel_->state() == crypto::tls_state::closed)
-    return;
+  if (phase_ == phase::ending && channel_->state() == crypto::tls_state::closed) return;
   auto state = channel_->feed(bytes, reader_, pending_);
-  if (phase_ == phase::handshake && state != crypto::tls_state::handshaking && channel_->peer())
-    greet();
-  if (state == crypto::tls_state::failed)
-    return finish(phase_ == phase::ending ? why_ : channel_->failure());
-  if (state == crypto::tls_state::closed)
-    return disconnect();
+  if (phase_ == phase::handshake && state != crypto::tls_state::handshaking && channel_->peer()) greet();
+  if (state == crypto::tls_state::failed) return finish(phase_ == phase::ending ? why_ : channel_->failure());
+  if (state == crypto::tls_state::closed) return disconnect();
   send_grants();
 }
 
@@ -82,8 +77,7 @@ bool link_core::pull(std::vector<char>& out) {
 }
 
 bool link_core::has_more() const {
-  if (over_ || channel_->state() != crypto::tls_state::open)
-    return !pending_.empty();
+  if (over_ || channel_->state() != crypto::tls_state::open) return !pending_.empty();
   auto owes_goodbye = phase_ == phase::ending && !goodbye_queued_;
   return !pending_.empty() || !rest_.payload.empty() || !outbox_.idle() || owes_goodbye;
 }
@@ -93,29 +87,24 @@ bool link_core::add_record(std::vector<char>& out) {
   plain_.clear();
   crypto::byte_view plain;
   while (plain_.size() < record_bytes) {
-    if (rest_.payload.empty() && !next_piece())
-      break;
-    auto part = rest_.payload.first(std::min(rest_.payload.size(), record_bytes - std::min(record_bytes, plain_.size())));
+    if (rest_.payload.empty() && !next_piece()) break;
+    auto part =
+        rest_.payload.first(std::min(rest_.payload.size(), record_bytes - std::min(record_bytes, plain_.size())));
     if (part.size() == record_bytes)
       plain = part;  // without a copy
     else
       plain_.insert(plain_.end(), part.begin(), part.end());
     rest_.payload = rest_.payload.subspan(part.size());
-    if (!plain.empty())
-      break;
+    if (!plain.empty()) break;
   }
-  if (plain.empty())
-    plain = plain_;
-  if (plain.empty())
-    return false;
+  if (plain.empty()) plain = plain_;
+  if (plain.empty()) return false;
   if (!channel_->write(plain, out)) {
     finish(channel_->failure());
     return false;
   }
-  if (rest_.payload.empty())
-    piece_sent(std::exchange(rest_, {}));
-  if (goodbye_queued_ && outbox_.idle() && rest_.payload.empty())
-    channel_->close(out);
+  if (rest_.payload.empty()) piece_sent(std::exchange(rest_, {}));
+  if (goodbye_queued_ && outbox_.idle() && rest_.payload.empty()) channel_->close(out);
   return true;
 }
 
@@ -132,8 +121,7 @@ bool link_core::next_piece() {
     outbox_.push_own(frame_type::goodbye, 0, std::move(body));
     next = outbox_.next(plain_);
   }
-  if (!next)
-    return false;
+  if (!next) return false;
   rest_ = std::move(*next);
   return true;
 }
@@ -142,11 +130,9 @@ void link_core::piece_sent(const outbox::piece& piece) {
   if (piece.ended != 0)
     if (auto* state = streams_.find(piece.ended)) {
       state->end_sent = true;
-      if (state->ended_there)
-        forget_ended(piece.ended);
+      if (state->ended_there) forget_ended(piece.ended);
     }
-  if (piece.sent == 0)
-    return;
+  if (piece.sent == 0) return;
   if (!echoes_.empty()) {
     auto echoed = std::find_if(echoes_.begin(), echoes_.end(), [&](const echo& e) { return e.name == piece.sent; });
     if (echoed != echoes_.end()) {
@@ -171,11 +157,11 @@ std::optional<refusal> link_core::check(const outgoing& message, const frame_hea
     return refusal{errc::bad_request, "a message with data that its type or class does not carry"};
   if (auto most = std::min(peer_takes_.payload, limits::payload_bytes); size > most)
     return refusal{
-      errc::too_large,
-      "a message of " + std::to_string(size) + " bytes where the peer takes " + std::to_string(most)};
+        errc::too_large,
+        "a message of " + std::to_string(size) + " bytes where the peer takes " + std::to_string(most)};
   if (outbox_.queued_bytes() + size + message.body.size() > rules_.outbound_ceiling)
     return refusal{
-      errc::overloaded, std::to_string(outbox_.queued_bytes()) + " bytes are queued towards the peer already"};
+        errc::overloaded, std::to_string(outbox_.queued_bytes()) + " bytes are queued towards the peer already"};
   return std::nullopt;
 }
 
@@ -184,23 +170,18 @@ std::optional<refusal> link_core::send(outgoing message, outbox::ticket name) {
     return refusal{errc::link_lost, phase_ == phase::ending || over_ ? "the link is ending" : "the link is not up yet"};
   auto stream = message.stream;
   auto* state = streams_.find(stream);
-  if (message.type == frame_type::end_stream)
-    message.end_stream = true;
+  if (message.type == frame_type::end_stream) message.end_stream = true;
   // Whoever ends a stream has no more use for what it still holds.
-  if (state != nullptr && state->ended_there && !state->ended_here && message.end_stream)
-    confirm_end(stream);
+  if (state != nullptr && state->ended_there && !state->ended_here && message.end_stream) confirm_end(stream);
   if (message.type == frame_type::end_stream) {
-    if (state != nullptr && !state->ended_here)
-      end_here(stream, *state);
-    if (name != 0)
-      events_.sent(name);
+    if (state != nullptr && !state->ended_here) end_here(stream, *state);
+    if (name != 0) events_.sent(name);
     return std::nullopt;
   }
   if (state != nullptr && (state->ended_here || state->ended_there))
     return refusal{errc::protocol_violation, "the stream has ended"};
   frame_header header{message.type, message.cls, body_length(message), stream};
-  if (auto why = check(message, header))
-    return why;
+  if (auto why = check(message, header)) return why;
   auto size = message.payload.bytes().size();
   if (stream != 0 && state == nullptr) {
     if (begins_stream(message.type) && streams_.full())
@@ -213,10 +194,8 @@ std::optional<refusal> link_core::send(outgoing message, outbox::ticket name) {
   }
   auto ends = std::exchange(message.end_stream, false);
   outbox_.push(std::move(message), size > 0 ? name : 0);
-  if (size == 0 && name != 0)
-    events_.sent(name);
-  if (ends && state != nullptr)
-    end_here(stream, *state);
+  if (size == 0 && name != 0) events_.sent(name);
+  if (ends && state != nullptr) end_here(stream, *state);
   return std::nullopt;
 }
 
@@ -227,21 +206,17 @@ void link_core::end_here(uint64_t stream, stream_state& state) {
 }
 
 void link_core::take(uint64_t stream, uint32_t bytes) {
-  if (over_)
-    return;
+  if (over_) return;
   inbox_.take(stream, bytes);
   auto* state = streams_.find(stream);
-  if (state != nullptr && state->ended_there && !state->ended_here && inbox_.held(stream) == 0)
-    confirm_end(stream);
+  if (state != nullptr && state->ended_there && !state->ended_here && inbox_.held(stream) == 0) confirm_end(stream);
   send_grants();
 }
 
 std::optional<refusal> link_core::ping(time_point now) {
   now_ = now;
-  if (phase_ != phase::established)
-    return refusal{errc::link_lost, "the link is not up"};
-  if (pings_.size() >= limits::pings)
-    return refusal{errc::overloaded, "too many pings are under way"};
+  if (phase_ != phase::established) return refusal{errc::link_lost, "the link is not up"};
+  if (pings_.size() >= limits::pings) return refusal{errc::overloaded, "too many pings are under way"};
   send_ping(/*asked=*/true);
   return std::nullopt;
 }
@@ -261,8 +236,7 @@ void link_core::close(refusal why, time_point now) {
 // -- time -------------------------------------------------------------------------------------------------------------
 
 void link_core::tick(time_point now) {
-  if (over_)
-    return;
+  if (over_) return;
   now_ = now;
   if (phase_ == phase::established) {
     auto verdict = liveness_.judge(now);
@@ -274,8 +248,8 @@ void link_core::tick(time_point now) {
     }
   } else if (now >= limit_) {
     finish(
-      phase_ == phase::ending ? why_
-                              : refusal{errc::unreachable, "the peer did not prove who it is and say hello in time"});
+        phase_ == phase::ending ? why_
+                                : refusal{errc::unreachable, "the peer did not prove who it is and say hello in time"});
   }
 }
 
@@ -290,21 +264,17 @@ void link_core::violate(std::string_view what) {
 }
 
 void link_core::begin_ending(refusal why, bool at_once) {
-  if (phase_ == phase::ending || over_)
-    return;
-  if (phase_ == phase::handshake)
-    return finish(std::move(why));
+  if (phase_ == phase::ending || over_) return;
+  if (phase_ == phase::handshake) return finish(std::move(why));
   phase_ = phase::ending;
   why_ = std::move(why);
   limit_ = now_ + limits::goodbye_time;
   reader_.discard();
-  if (at_once)
-    report_dropped(outbox_.drop_payloads(), why_);
+  if (at_once) report_dropped(outbox_.drop_payloads(), why_);
 }
 
 void link_core::finish(refusal why) {
-  if (over_)
-    return;
+  if (over_) return;
   phase_ = phase::over;
   over_ = std::move(why);
   reader_.discard();
@@ -324,8 +294,7 @@ void link_core::report_dropped(const std::vector<outbox::ticket>& names, const r
 }
 
 void link_core::send_grants() {
-  if (phase_ != phase::established)
-    return;
+  if (phase_ != phase::established) return;
   for (auto& given : inbox_.collect_grants()) {
     std::vector<std::byte> body;
     append(body, given.bytes);
@@ -336,9 +305,8 @@ void link_core::send_grants() {
 }
 
 traffic link_core::counters() const {
-  return {
-    outbox_.queued_bytes(), inbox_.held(), static_cast<uint32_t>(streams_.size()), bytes_sent_, bytes_received_,
-    outbox_.frames(), reader_.frames()};
+  return {outbox_.queued_bytes(), inbox_.held(),   static_cast<uint32_t>(streams_.size()), bytes_sent_, bytes_received_,
+          outbox_.frames(),       reader_.frames()};
 }
 
 }  // namespace corolla::actors::wire

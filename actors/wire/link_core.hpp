@@ -1,5 +1,6 @@
-// A link's whole behaviour without actors, sockets or clock: bytes and calls go in, bytes and events come out.  The broker
-// in link.cpp drives it in a node, virtual time drives it in tests, and a fuzzer behind a channel that does not encrypt.
+// A link's whole behaviour without actors, sockets or clock: bytes and calls go in, bytes and events come out.  The
+// broker in link.cpp drives it in a node, virtual time drives it in tests, and a fuzzer behind a channel that does not
+// encrypt.
 #pragma once
 
 #include <chrono>
@@ -59,8 +60,8 @@ class link_core : private frame_reader::listener {
 
   /// `first_bytes`: what the channel wants to send before it has heard anything.
   link_core(
-    link_rules rules, std::unique_ptr<secure_channel> channel, std::vector<char> first_bytes, link_events& events,
-    time_point now);
+      link_rules rules, std::unique_ptr<secure_channel> channel, std::vector<char> first_bytes, link_events& events,
+      time_point now);
   link_core(const link_core&) = delete;
   link_core& operator=(const link_core&) = delete;
 
@@ -162,9 +163,9 @@ class link_core : private frame_reader::listener {
   refusal why_;
   std::optional<refusal> over_;
 
-  std::vector<char> pending_;       // what TLS itself has to say
-  std::vector<std::byte> plain_;    // frames on their way into TLS
-  outbox::piece rest_;              // of the frame that is being written: what is not in TLS yet
+  std::vector<char> pending_;     // what TLS itself has to say
+  std::vector<std::byte> plain_;  // frames on their way into TLS
+  outbox::piece rest_;            // of the frame that is being written: what is not in TLS yet
   size_t unproved_bytes_ = 0;
   uint64_t bytes_sent_ = 0, bytes_received_ = 0;
 };

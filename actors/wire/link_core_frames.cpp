@@ -20,8 +20,8 @@ std::string printable(std::span<const std::byte> bytes) {
 
 std::string versions(const hello& of) {
   return of.min_version == of.max_version
-    ? "version " + std::to_string(of.min_version)
-    : "versions " + std::to_string(of.min_version) + " to " + std::to_string(of.max_version);
+             ? "version " + std::to_string(of.min_version)
+             : "versions " + std::to_string(of.min_version) + " to " + std::to_string(of.max_version);
 }
 
 }  // namespace
@@ -32,10 +32,8 @@ placement link_core::place(const checked_header& checked) {
   using kind = placement::kind;
   auto& header = checked.header;
   // The channel opened within this very read.
-  if (phase_ == phase::handshake)
-    greet();
-  if (phase_ == phase::ending)
-    return {kind::discard, {}, {}};
+  if (phase_ == phase::handshake) greet();
+  if (phase_ == phase::ending) return {kind::discard, {}, {}};
   if (!checked.fault.empty()) {
     violate(checked.fault);
     return {kind::discard, {}, {}};
@@ -48,8 +46,7 @@ placement link_core::place(const checked_header& checked) {
     begin_ending({errc::overloaded, "the peer sent too many small frames"}, /*at_once=*/true);
     return {kind::discard, {}, {}};
   }
-  if (is_skippable(header.type))
-    return {kind::skip, {}, {}};
+  if (is_skippable(header.type)) return {kind::skip, {}, {}};
   auto* state = header.stream == 0 ? nullptr : streams_.find(header.stream);
   if (header.stream != 0 && state == nullptr) {
     if (auto fault = streams_.open_theirs(header.stream, header); !fault.empty()) {
@@ -67,11 +64,9 @@ placement link_core::place(const checked_header& checked) {
 
 placement link_core::place_data(const frame_header& header, const stream_state* on) {
   // The peer has not heard of the end yet.
-  if (on != nullptr && on->ended_here)
-    return {placement::kind::skip, {}, {}};
+  if (on != nullptr && on->ended_here) return {placement::kind::skip, {}, {}};
   auto found = inbox_.place_data(header);
-  if (found.fault.empty())
-    return {placement::kind::direct, found.room, std::move(found.owner)};
+  if (found.fault.empty()) return {placement::kind::direct, found.room, std::move(found.owner)};
   violate(found.fault);
   return {placement::kind::discard, {}, {}};
 }
@@ -87,8 +82,7 @@ void link_core::frame_read(const frame_header& header, std::span<const std::byte
     case frame_type::pong:
       return read_pong(body);
     case frame_type::credit:
-      if (!outbox_.add_credit(header.stream, load<uint32_t>(body.data())))
-        violate("more credit than can be");
+      if (!outbox_.add_credit(header.stream, load<uint32_t>(body.data()))) violate("more credit than can be");
       return;
     case frame_type::end_stream:
       return read_end(header.stream);
@@ -99,18 +93,14 @@ void link_core::frame_read(const frame_header& header, std::span<const std::byte
 
 void link_core::read_message(const frame_header& header, std::span<const std::byte> body) {
   auto* state = header.stream == 0 ? nullptr : streams_.find(header.stream);
-  if (state != nullptr && state->ended_here)
-    return;
+  if (state != nullptr && state->ended_here) return;
   if (header.type == frame_type::data) {
-    if (auto whole = inbox_.data_filled(header))
-      deliver(std::move(*whole));
+    if (auto whole = inbox_.data_filled(header)) deliver(std::move(*whole));
     return;
   }
   auto begun = inbox_.begin(header, body);
-  if (!begun.fault.empty())
-    return violate(begun.fault);
-  if (begun.whole)
-    deliver(std::move(*begun.whole));
+  if (!begun.fault.empty()) return violate(begun.fault);
+  if (begun.whole) deliver(std::move(*begun.whole));
 }
 
 void link_core::deliver(incoming message) {
@@ -125,8 +115,8 @@ void link_core::send_back(incoming message) {
   auto bytes = static_cast<uint32_t>(message.payload ? message.payload->size() : 0);
   outgoing answer{message.type, message.cls, message.stream, std::move(message.body), {}, false};
   if (bytes > 0) {
-    answer.payload = model::tensor{
-      model::dtype::uint8, {bytes}, std::span<const std::byte>{*message.payload}, message.payload};
+    answer.payload =
+        model::tensor{model::dtype::uint8, {bytes}, std::span<const std::byte>{*message.payload}, message.payload};
     echoes_.push_back({name, message.stream, bytes});
   }
   outbox_.push(std::move(answer), bytes > 0 ? name : 0);
@@ -141,16 +131,14 @@ void link_core::greet() {
 
 void link_core::read_hello(std::span<const std::byte> body) {
   auto said = decode_hello(body);
-  if (!said)
-    return violate("a hello that makes no sense");
+  if (!said) return violate("a hello that makes no sense");
   auto refuse = [&](refusal why) { begin_ending(std::move(why), /*at_once=*/true); };
   if (!common_version(rules_.self, *said))
     return refuse(
-      {errc::version_mismatch, "no protocol version in common: this node (" + rules_.self.software + ") speaks "
-         + versions(rules_.self) + ", the other (" + printable(std::as_bytes(std::span{said->software})) + ") "
-         + versions(*said)});
-  if (auto why = rules_.judge(*channel_->peer(), *said))
-    return refuse(std::move(*why));
+        {errc::version_mismatch, "no protocol version in common: this node (" + rules_.self.software + ") speaks " +
+                                     versions(rules_.self) + ", the other (" +
+                                     printable(std::as_bytes(std::span{said->software})) + ") " + versions(*said)});
+  if (auto why = rules_.judge(*channel_->peer(), *said)) return refuse(std::move(*why));
   peer_takes_ = said->takes;
   outbox_.set_limits(said->takes);
   streams_.set_limits(said->takes.streams, rules_.self.takes.streams);
@@ -176,8 +164,7 @@ void link_core::read_pong(std::span<const std::byte> body) {
 
 void link_core::read_end(uint64_t stream) {
   auto& state = *streams_.find(stream);
-  if (!state.ended_here && inbox_.is_amid(stream))
-    return violate("the end of a stream within a message");
+  if (!state.ended_here && inbox_.is_amid(stream)) return violate("the end of a stream within a message");
   state.ended_there = true;
   if (state.ended_here) {
     // The confirmation, or an end that crossed with ours.
@@ -191,8 +178,7 @@ void link_core::read_end(uint64_t stream) {
   }
   report_dropped(outbox_.close(stream), {errc::cancelled, "the peer ended the stream"});
   events_.ended(stream);
-  if (inbox_.held(stream) == 0)
-    confirm_end(stream);
+  if (inbox_.held(stream) == 0) confirm_end(stream);
 }
 
 void link_core::confirm_end(uint64_t stream) {

@@ -1,5 +1,5 @@
-// What a link does between its core and the actors around it, whatever carries its bytes: a socket in a node, messages in
-// tests.  It keeps whom it owes an answer, and sees to it that all of them get one.
+// What a link does between its core and the actors around it, whatever carries its bytes: a socket in a node, messages
+// in tests.  It keeps whom it owes an answer, and sees to it that all of them get one.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,8 @@ class link_driver : private link_events {
   link_driver& operator=(const link_driver&) = delete;
 
   void begin(
-    link_start start, std::unique_ptr<secure_channel> channel, std::vector<char> first_bytes, Connection& connection) {
+      link_start start, std::unique_ptr<secure_channel> channel, std::vector<char> first_bytes,
+      Connection& connection) {
     start_ = std::move(start);
     info_.remote = start_.remote;
     connection_ = &connection;
@@ -42,8 +43,7 @@ class link_driver : private link_events {
   caf::result<taken> send(outgoing& message) {
     auto carries_data = !message.payload.bytes().empty();
     auto ticket = carries_data ? ++tickets_ : outbox::ticket{0};
-    if (auto why = core_->send(std::move(message), ticket))
-      return make_error(why->code, std::move(why->text));
+    if (auto why = core_->send(std::move(message), ticket)) return make_error(why->code, std::move(why->text));
     if (!carries_data) {
       pump();
       return taken{};
@@ -60,8 +60,7 @@ class link_driver : private link_events {
   }
 
   caf::result<std::chrono::microseconds> ping() {
-    if (auto why = core_->ping(now()))
-      return make_error(why->code, std::move(why->text));
+    if (auto why = core_->ping(now())) return make_error(why->code, std::move(why->text));
     auto promise = self_->template make_response_promise<std::chrono::microseconds>();
     pings_.push_back(promise);
     pump();
@@ -92,30 +91,24 @@ class link_driver : private link_events {
   void tick() {
     armed_ = link_core::time_point::max();
     // A machine that was too busy to read must not take its peer for dead.
-    if (core_->is_established() && connection_->has_unread())
-      core_->heard(now());
+    if (core_->is_established() && connection_->has_unread()) core_->heard(now());
     core_->tick(now());
     pump();
   }
 
   /// Gives the connection a piece, if it has taken the one before, and ends the link once it is over.
   void pump() {
-    if (!connection_->busy() && core_->pull(connection_->wr_buf()))
-      connection_->flush();
-    if (auto& over = core_->over())
-      return end(make_error(over->code, over->text));
+    if (!connection_->busy() && core_->pull(connection_->wr_buf())) connection_->flush();
+    if (auto& over = core_->over()) return end(make_error(over->code, over->text));
     // Between two pieces comes what is to be read, on this link and on others: an urgent message waits for one piece.
-    if (!connection_->busy() && core_->has_more())
-      connection_->yield();
+    if (!connection_->busy() && core_->has_more()) connection_->yield();
     arm();
   }
 
   /// Every end of the link goes through here: whoever waits for it hears why.
   void end(caf::error reason) {
-    for (auto& entry : std::exchange(unsent_, {}))
-      entry.second.deliver(reason);
-    for (auto& promise : std::exchange(pings_, {}))
-      promise.deliver(reason);
+    for (auto& entry : std::exchange(unsent_, {})) entry.second.deliver(reason);
+    for (auto& promise : std::exchange(pings_, {})) promise.deliver(reason);
     self_->quit(std::move(reason));
   }
 
@@ -157,8 +150,7 @@ class link_driver : private link_events {
 
   void arm() {
     auto deadline = core_->deadline();
-    if (deadline >= armed_)
-      return;
+    if (deadline >= armed_) return;
     armed_ = deadline;
     self_->delayed_send(self_, std::max(deadline - now(), link_core::time_point::duration{0}), tick_atom::value);
   }
@@ -172,17 +164,14 @@ class link_driver : private link_events {
   void received(incoming message) override { self_->send(owner_, frame_atom::value, std::move(message)); }
   void ended(uint64_t stream) override { self_->send(owner_, ended_atom::value, stream); }
   void sent(outbox::ticket ticket) override {
-    if (auto found = unsent_.extract(ticket))
-      found.mapped().deliver(taken{});
+    if (auto found = unsent_.extract(ticket)) found.mapped().deliver(taken{});
   }
   void dropped(outbox::ticket ticket, const refusal& why) override {
-    if (auto found = unsent_.extract(ticket))
-      found.mapped().deliver(make_error(why.code, why.text));
+    if (auto found = unsent_.extract(ticket)) found.mapped().deliver(make_error(why.code, why.text));
   }
   void measured(std::chrono::microseconds time, bool asked) override {
     round_trip_ = time;
-    if (!asked)
-      return;
+    if (!asked) return;
     pings_.front().deliver(time);
     pings_.pop_front();
   }

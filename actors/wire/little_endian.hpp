@@ -10,8 +10,7 @@ namespace corolla::actors::wire {
 
 template <std::unsigned_integral T>
 void store(std::byte* to, T value) {
-  for (size_t i = 0; i < sizeof(T); ++i)
-    to[i] = static_cast<std::byte>(static_cast<uint64_t>(value) >> (8 * i));
+  for (size_t i = 0; i < sizeof(T); ++i) to[i] = static_cast<std::byte>(static_cast<uint64_t>(value) >> (8 * i));
 }
 
 template <std::unsigned_integral T>
@@ -24,8 +23,7 @@ void append(std::vector<std::byte>& out, T value) {
 template <std::unsigned_integral T>
 T load(const std::byte* from) {
   uint64_t value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i)
-    value |= std::to_integer<uint64_t>(from[i]) << (8 * i);
+  for (size_t i = 0; i < sizeof(T); ++i) value |= std::to_integer<uint64_t>(from[i]) << (8 * i);
   return static_cast<T>(value);
 }
 

@@ -19,10 +19,8 @@ class liveness {
   }
   /// `ask` comes once for a silence.
   verdict judge(time_point now) {
-    if (now >= read_ + silence_)
-      return verdict::dead;
-    if (asked_ || now < read_ + silence_ / 3)
-      return verdict::alive;
+    if (now >= read_ + silence_) return verdict::dead;
+    if (asked_ || now < read_ + silence_ / 3) return verdict::alive;
     asked_ = true;
     return verdict::ask;
   }

@@ -69,7 +69,7 @@ std::optional<Body> decode_body(std::span<const std::byte> bytes) {
   }
 }
 
-#define COROLLA_WIRE_BODY(type)                                     \
+#define COROLLA_WIRE_BODY(type)                                   \
   template std::vector<std::byte> encode_body<type>(const type&); \
   template std::optional<type> decode_body<type>(std::span<const std::byte>);
 COROLLA_WIRE_BODY(open_body)

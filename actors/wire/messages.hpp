@@ -1,5 +1,6 @@
 // What crosses a network: one plain struct for each message, made of bounded parts.  Bodies travel in cereal's portable
-// binary (little-endian, one leading byte that says so) and must be consumed exactly.  The frame types are in frame.hpp.
+// binary (little-endian, one leading byte that says so) and must be consumed exactly.  The frame types are in
+// frame.hpp.
 #pragma once
 
 #include <chrono>
@@ -42,7 +43,8 @@ struct open_body {
   wire_id next_session;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(session, model, blocks_digest, begin, end, dtype, batch, max_length, alloc_timeout_ms, epoch, upstream, next, next_session);
+    ar(session, model, blocks_digest, begin, end, dtype, batch, max_length, alloc_timeout_ms, epoch, upstream, next,
+       next_session);
   }
   bool operator==(const open_body&) const = default;
 };
@@ -51,7 +53,9 @@ struct open_body {
 struct opened_body {
   wire_id session;
   template <class Archive>
-  void serialize(Archive& ar) { ar(session); }
+  void serialize(Archive& ar) {
+    ar(session);
+  }
   bool operator==(const opened_body&) const = default;
 };
 
@@ -60,7 +64,9 @@ struct refused_body {
   wire_errc code;
   wire_text text;
   template <class Archive>
-  void serialize(Archive& ar) { ar(code, text); }
+  void serialize(Archive& ar) {
+    ar(code, text);
+  }
   bool operator==(const refused_body&) const = default;
 };
 
@@ -76,7 +82,9 @@ struct applied_body {
   uint64_t seq = 0;
   uint32_t micros = 0;
   template <class Archive>
-  void serialize(Archive& ar) { ar(seq, micros); }
+  void serialize(Archive& ar) {
+    ar(seq, micros);
+  }
   bool operator==(const applied_body&) const = default;
 };
 
@@ -85,7 +93,9 @@ struct failed_body {
   wire_errc code;
   wire_text text;
   template <class Archive>
-  void serialize(Archive& ar) { ar(code, text); }
+  void serialize(Archive& ar) {
+    ar(code, text);
+  }
   bool operator==(const failed_body&) const = default;
 };
 
@@ -93,7 +103,9 @@ struct failed_body {
 struct attach_body {
   wire_id session;
   template <class Archive>
-  void serialize(Archive& ar) { ar(session); }
+  void serialize(Archive& ar) {
+    ar(session);
+  }
   bool operator==(const attach_body&) const = default;
 };
 
@@ -106,7 +118,9 @@ struct step_body {
   uint32_t batch = 0, tokens = 0, hidden = 0;
   bounded_vector<uint32_t, limits::session_batch> hypo_ids;
   template <class Archive>
-  void serialize(Archive& ar) { ar(epoch, seq, done, position, wanted, dtype, batch, tokens, hidden, hypo_ids); }
+  void serialize(Archive& ar) {
+    ar(epoch, seq, done, position, wanted, dtype, batch, tokens, hidden, hypo_ids);
+  }
   bool operator==(const step_body&) const = default;
 };
 
@@ -116,20 +130,25 @@ struct step_refused_body {
   wire_errc code;
   wire_text text;
   template <class Archive>
-  void serialize(Archive& ar) { ar(seq, last, code, text); }
+  void serialize(Archive& ar) {
+    ar(seq, last, code, text);
+  }
   bool operator==(const step_refused_body&) const = default;
 };
 
 /// A signed record, encoded.
 inline constexpr uint32_t max_record_bytes = 3072;
 
-/// RECORD, stream 0: a server's signed announcement and how long it has been under way.  `tag` comes back in the answer.
+/// RECORD, stream 0: a server's signed announcement and how long it has been under way.  `tag` comes back in the
+/// answer.
 struct record_body {
   uint64_t tag = 0;
   uint32_t age_ms = 0;
   bounded_vector<std::byte, max_record_bytes> record;  ///< crypto::signed_record, encoded
   template <class Archive>
-  void serialize(Archive& ar) { ar(tag, age_ms, record); }
+  void serialize(Archive& ar) {
+    ar(tag, age_ms, record);
+  }
   bool operator==(const record_body&) const = default;
 };
 
@@ -137,7 +156,9 @@ struct record_body {
 struct record_taken_body {
   uint64_t tag = 0;
   template <class Archive>
-  void serialize(Archive& ar) { ar(tag); }
+  void serialize(Archive& ar) {
+    ar(tag);
+  }
   bool operator==(const record_taken_body&) const = default;
 };
 
@@ -153,7 +174,8 @@ struct snapshot_end_body {
   bool operator==(const snapshot_end_body&) const = default;
 };
 
-/// What a record's payload holds: signed, so it has the same layout for ever (new fields come behind, in a new version).
+/// What a record's payload holds: signed, so it has the same layout for ever (new fields come behind, in a new
+/// version).
 struct announcement_body {
   uint8_t version = 1;
   uint64_t seq = 0;

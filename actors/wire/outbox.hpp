@@ -1,5 +1,5 @@
-// What is to be sent, in which order: control first, then step, then bulk; within a class the streams take turns, a piece
-// each, as far as the credit that the peer gave them goes.
+// What is to be sent, in which order: control first, then step, then bulk; within a class the streams take turns, a
+// piece each, as far as the credit that the peer gave them goes.
 #pragma once
 
 #include <array>

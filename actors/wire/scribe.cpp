@@ -23,7 +23,9 @@ std::byte* shared_buffer() {
   return buffer.get();
 }
 
-bool is_temporary(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+bool is_temporary(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
 
 }  // namespace
 
@@ -37,9 +39,13 @@ scribe::scribe(caf::io::network::default_multiplexer& loop, descriptor socket)
 
 scribe::~scribe() = default;
 
-void scribe::start() { handler_.watch(operation::read); }
+void scribe::start() {
+  handler_.watch(operation::read);
+}
 
-void scribe::set_read_size(size_t size) { read_size_ = std::min(size, most_read); }
+void scribe::set_read_size(size_t size) {
+  read_size_ = std::min(size, most_read);
+}
 
 bool scribe::has_unread() const {
   int waiting = 0;
@@ -52,13 +58,11 @@ void scribe::configure_read(caf::io::receive_policy::config config) {
 }
 
 void scribe::flush() {
-  if (!detached() && !send_some())
-    handler_.watch(operation::write);
+  if (!detached() && !send_some()) handler_.watch(operation::write);
 }
 
 void scribe::yield() {
-  if (!detached())
-    handler_.watch(operation::write);
+  if (!detached()) handler_.watch(operation::write);
 }
 
 void scribe::graceful_shutdown() {
@@ -67,14 +71,18 @@ void scribe::graceful_shutdown() {
   detach(&handler_.backend(), /*invoke_disconnect_message=*/false);
 }
 
-void scribe::add_to_loop() { start(); }
+void scribe::add_to_loop() {
+  start();
+}
 
 void scribe::remove_from_loop() {
   handler_.unwatch(operation::read);
   handler_.unwatch(operation::write);
 }
 
-std::string scribe::addr() const { return remote_host(handler_.fd()); }
+std::string scribe::addr() const {
+  return remote_host(handler_.fd());
+}
 
 uint16_t scribe::port() const {
   auto port = caf::io::network::remote_port_of_fd(handler_.fd());
@@ -97,8 +105,7 @@ void scribe::read_some() {
 
 void scribe::write_some() {
   if (!send_some()) {
-    if (!is_temporary(errno))
-      io_failure(&handler_.backend(), operation::write);
+    if (!is_temporary(errno)) io_failure(&handler_.backend(), operation::write);
     return;
   }
   handler_.unwatch(operation::write);
@@ -109,8 +116,7 @@ void scribe::write_some() {
 bool scribe::send_some() {
   while (busy()) {
     auto count = ::send(handler_.fd(), out_.data() + sent_, unsent(), MSG_NOSIGNAL);
-    if (count < 0)
-      return false;
+    if (count < 0) return false;
     sent_ += static_cast<size_t>(count);
   }
   out_.clear();
@@ -122,8 +128,7 @@ scribe::handler::handler(caf::io::network::default_multiplexer& loop, int socket
     : event_handler(loop, socket), owner_{owner} {}
 
 void scribe::handler::handle_event(operation op) {
-  if (owner_.detached())
-    return;
+  if (owner_.detached()) return;
   switch (op) {
     case operation::read:
       return owner_.read_some();
@@ -134,9 +139,13 @@ void scribe::handler::handle_event(operation op) {
   }
 }
 
-void scribe::handler::removed_from_loop(operation op) { keeper(op).reset(); }
+void scribe::handler::removed_from_loop(operation op) {
+  keeper(op).reset();
+}
 
-void scribe::handler::graceful_shutdown() { owner_.graceful_shutdown(); }
+void scribe::handler::graceful_shutdown() {
+  owner_.graceful_shutdown();
+}
 
 void scribe::handler::watch(operation op) {
   keeper(op).reset(&owner_);
@@ -147,10 +156,11 @@ void scribe::handler::unwatch(operation op) {
   backend().del(op, fd(), this);
   // The loop tells of a removal only if it had got as far as to add.
   auto mask = op == operation::read ? caf::io::network::input_mask : caf::io::network::output_mask;
-  if ((eventbf() & mask) == 0)
-    keeper(op).reset();
+  if ((eventbf() & mask) == 0) keeper(op).reset();
 }
 
-caf::io::scribe_ptr& scribe::handler::keeper(operation op) { return op == operation::read ? reading_ : writing_; }
+caf::io::scribe_ptr& scribe::handler::keeper(operation op) {
+  return op == operation::read ? reading_ : writing_;
+}
 
 }  // namespace corolla::actors::wire

@@ -1,6 +1,6 @@
-// A connection in CAF's event loop, in place of CAF's own: it reads into one buffer that all connections share (CAF fills
-// one of its own with zeros for each, on each read), sends at once instead of waiting for the loop, and ends its socket
-// with the broker that owns it, whatever is still unsent (CAF waits for a peer that may never read).
+// A connection in CAF's event loop, in place of CAF's own: it reads into one buffer that all connections share (CAF
+// fills one of its own with zeros for each, on each read), sends at once instead of waiting for the loop, and ends its
+// socket with the broker that owns it, whatever is still unsent (CAF waits for a peer that may never read).
 #pragma once
 
 #include <cstddef>

@@ -19,8 +19,7 @@ class tls final : public secure_channel {
   std::optional<crypto::peer_id> peer() const override { return channel_.peer(); }
   refusal failure() const override {
     // Once the peer was proved, whatever fails is a connection that was tampered with or a peer that misbehaves.
-    if (channel_.peer())
-      return {errc::protocol_violation, channel_.failure()};
+    if (channel_.peer()) return {errc::protocol_violation, channel_.failure()};
     // tls_channel's only sentence with the expected id in it.
     if (expected_ && channel_.failure().find(expected_->to_string()) != std::string::npos)
       return {errc::wrong_peer, channel_.failure()};
@@ -35,7 +34,7 @@ class tls final : public secure_channel {
 }  // namespace
 
 std::unique_ptr<secure_channel> dial_tls(
-  const crypto::tls_context& context, const std::optional<crypto::peer_id>& expected, std::vector<char>& out) {
+    const crypto::tls_context& context, const std::optional<crypto::peer_id>& expected, std::vector<char>& out) {
   return std::make_unique<tls>(crypto::tls_channel::connect(context, expected, out), expected);
 }
 

@@ -1,4 +1,5 @@
-// What a link encrypts with, as an interface: TLS in a node, nothing at all under a fuzzer and in tests of the protocol.
+// What a link encrypts with, as an interface: TLS in a node, nothing at all under a fuzzer and in tests of the
+// protocol.
 #pragma once
 
 #include <memory>
@@ -27,7 +28,7 @@ class secure_channel {
 
 /// TLS as the side that dialled; `out` takes the first bytes to send.
 std::unique_ptr<secure_channel> dial_tls(
-  const crypto::tls_context& context, const std::optional<crypto::peer_id>& expected, std::vector<char>& out);
+    const crypto::tls_context& context, const std::optional<crypto::peer_id>& expected, std::vector<char>& out);
 /// TLS as the side that was dialled.
 std::unique_ptr<secure_channel> accept_tls(const crypto::tls_context& context);
 

@@ -19,7 +19,9 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-std::string words_for(int error) { return std::generic_category().message(error); }
+std::string words_for(int error) {
+  return std::generic_category().message(error);
+}
 
 struct endpoint {
   std::string host;
@@ -28,14 +30,12 @@ struct endpoint {
 
 /// nullopt: a socket of another family.
 std::optional<endpoint> endpoint_of(const sockaddr_storage& address, socklen_t size) {
-  if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
-    return std::nullopt;
+  if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return std::nullopt;
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
   auto* any = reinterpret_cast<const sockaddr*>(&address);
   auto flags = NI_NUMERICHOST | NI_NUMERICSERV;
-  if (::getnameinfo(any, size, host.data(), host.size(), port.data(), port.size(), flags) != 0)
-    return std::nullopt;
+  if (::getnameinfo(any, size, host.data(), host.size(), port.data(), port.size(), flags) != 0) return std::nullopt;
   return endpoint{host.data(), static_cast<uint16_t>(std::stoul(port.data()))};
 }
 
@@ -43,8 +43,7 @@ template <class Call>
 std::optional<endpoint> endpoint_from(Call call, int socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  if (call(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return std::nullopt;
+  if (call(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
   return endpoint_of(address, size);
 }
 
@@ -59,8 +58,7 @@ std::variant<addresses, refusal> resolve(const std::string& host, uint16_t port,
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* list = nullptr;
   auto outcome = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
-  if (outcome == 0)
-    return addresses{list};
+  if (outcome == 0) return addresses{list};
   auto why = outcome == EAI_SYSTEM ? words_for(errno) : std::string{::gai_strerror(outcome)};
   return refusal{errc::unreachable, "cannot resolve " + host + ": " + why};
 }
@@ -73,14 +71,11 @@ descriptor open_socket(const addrinfo& address) {
 int finish_connect(int socket, clock::time_point deadline) {
   for (;;) {
     auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
-    if (left <= 0)
-      return ETIMEDOUT;
+    if (left <= 0) return ETIMEDOUT;
     pollfd waiting{socket, POLLOUT, 0};
     auto count = ::poll(&waiting, 1, static_cast<int>(left));
-    if (count < 0 && errno != EINTR)
-      return errno;
-    if (count <= 0)
-      continue;
+    if (count < 0 && errno != EINTR) return errno;
+    if (count <= 0) continue;
     int error = 0;
     socklen_t size = sizeof error;
     return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
@@ -88,18 +83,15 @@ int finish_connect(int socket, clock::time_point deadline) {
 }
 
 int connect_one(descriptor& socket, const addrinfo& address, clock::time_point deadline) {
-  if (!socket)
-    return errno;
-  if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0)
-    return 0;
+  if (!socket) return errno;
+  if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
   return errno == EINPROGRESS ? finish_connect(socket.get(), deadline) : errno;
 }
 
 }  // namespace
 
 descriptor::~descriptor() {
-  if (number_ >= 0)
-    ::close(number_);
+  if (number_ >= 0) ::close(number_);
 }
 
 std::string join(const std::string& host, uint16_t port) {
@@ -119,15 +111,11 @@ std::string remote_name(int socket) {
 
 std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port) {
   auto resolved = resolve(host, port, AI_PASSIVE);
-  if (auto* why = std::get_if<refusal>(&resolved))
-    return *why;
+  if (auto* why = std::get_if<refusal>(&resolved)) return *why;
   auto& address = *std::get<addresses>(resolved);
   auto socket = open_socket(address);
-  auto refuse = [&](const std::string& what) {
-    return refusal{errc::unreachable, join(host, port) + " " + what};
-  };
-  if (!socket)
-    return refuse("cannot be opened: " + words_for(errno));
+  auto refuse = [&](const std::string& what) { return refusal{errc::unreachable, join(host, port) + " " + what}; };
+  if (!socket) return refuse("cannot be opened: " + words_for(errno));
   // A server that restarts finds its port held by connections that have ended.
   int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -135,28 +123,23 @@ std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port
     return errno == EADDRINUSE ? refuse("is in use: choose another with --node.port")
                                : refuse("cannot be listened at: " + words_for(errno));
   auto local = endpoint_from(::getsockname, socket.get());
-  if (!local)
-    return refuse("has no address");
+  if (!local) return refuse("has no address");
   return listener{std::move(socket), local->host, local->port};
 }
 
-std::variant<descriptor, refusal> connect_to(
-  const std::string& host, uint16_t port, std::chrono::milliseconds time) {
+std::variant<descriptor, refusal> connect_to(const std::string& host, uint16_t port, std::chrono::milliseconds time) {
   auto end = clock::now() + time;
   auto resolved = resolve(host, port, 0);
-  if (auto* why = std::get_if<refusal>(&resolved))
-    return *why;
+  if (auto* why = std::get_if<refusal>(&resolved)) return *why;
   auto& list = std::get<addresses>(resolved);
   int left = 0;
-  for (auto* address = list.get(); address != nullptr; address = address->ai_next)
-    ++left;
+  for (auto* address = list.get(); address != nullptr; address = address->ai_next) ++left;
   int error = ETIMEDOUT;
   for (auto* address = list.get(); address != nullptr; address = address->ai_next, --left) {
     auto socket = open_socket(*address);
     auto now = clock::now();
     error = connect_one(socket, *address, now + (end - now) / left);
-    if (error == 0)
-      return socket;
+    if (error == 0) return socket;
   }
   return refusal{errc::unreachable, "cannot connect to " + join(host, port) + ": " + words_for(error)};
 }

@@ -46,7 +46,6 @@ struct listener {
 std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port);
 
 /// Resolves and connects, the addresses one after the other, each with its share of what is left of `time`.
-std::variant<descriptor, refusal> connect_to(
-  const std::string& host, uint16_t port, std::chrono::milliseconds time);
+std::variant<descriptor, refusal> connect_to(const std::string& host, uint16_t port, std::chrono::milliseconds time);
 
 }  // namespace corolla::actors::wire

@@ -1,6 +1,6 @@
 // Which streams there are, on which side they began, and how far each has ended.  A stream is ended by either side with
-// end_stream; the other drops what it had queued there, and confirms with end_stream once all data of the stream has been
-// taken.  Then both have forgotten it, and its id is never used again.
+// end_stream; the other drops what it had queued there, and confirms with end_stream once all data of the stream has
+// been taken.  Then both have forgotten it, and its id is never used again.
 #pragma once
 
 #include <cstddef>

@@ -14,12 +14,13 @@
 
 namespace corolla::actors::wire {
 
-/// A message on its way out.  `payload` is sent in chunks under the stream's credit; its dtype and shape are in `body`'s
-/// care.  Type `end_stream` alone, with nothing else, ends a stream without a message.
+/// A message on its way out.  `payload` is sent in chunks under the stream's credit; its dtype and shape are in
+/// `body`'s care.  Type `end_stream` alone, with nothing else, ends a stream without a message.
 struct outgoing {
   frame_type type{};
   priority cls = priority::control;
-  /// Streams begin with a message of class control that may begin one; the dialler's are 1, 3, 5, …, the other's 2, 4, …
+  /// Streams begin with a message of class control that may begin one; the dialler's are 1, 3, 5, …, the other's 2, 4,
+  /// …
   uint64_t stream = 0;
   std::vector<std::byte> body;  ///< at most limits::body_bytes
   model::tensor payload;        ///< at most limits::payload_bytes
@@ -59,8 +60,8 @@ struct refusal {
 };
 
 struct traffic {
-  size_t queued_bytes = 0;    ///< towards the peer, in this process
-  size_t held_bytes = 0;      ///< from the peer: not taken yet
+  size_t queued_bytes = 0;  ///< towards the peer, in this process
+  size_t held_bytes = 0;    ///< from the peer: not taken yet
   uint32_t open_streams = 0;
   uint64_t bytes_sent = 0;
   uint64_t bytes_received = 0;

@@ -27,15 +27,14 @@ struct two_memory_ends {
 
   ~two_memory_ends() {
     for (auto& link : {links.dialler, links.other})
-      if (link)
-        self->send_exit(link, caf::exit_reason::kill);
+      if (link) self->send_exit(link, caf::exit_reason::kill);
     scheduler.run();
   }
 
   void connect() {
     links = connect_in_memory(
-      system, {dialler.shared(), reporting_to(system, caf::actor{self})},
-      {server.shared(), reporting_to(system, caf::actor{self})});
+        system, {dialler.shared(), reporting_to(system, caf::actor{self})},
+        {server.shared(), reporting_to(system, caf::actor{self})});
     self->monitor(links.dialler);
     self->monitor(links.other);
     scheduler.run();
@@ -49,9 +48,13 @@ struct two_memory_ends {
     std::vector<T> all;
     while (self->has_next_message()) {
       bool matched = false;
-      self->receive([&](T& got) { all.push_back(std::move(got)); matched = true; }, caf::after(std::chrono::seconds{0}) >> [] {});
-      if (!matched)
-        break;
+      self->receive(
+          [&](T& got) {
+            all.push_back(std::move(got));
+            matched = true;
+          },
+          caf::after(std::chrono::seconds{0}) >> [] {});
+      if (!matched) break;
     }
     return all;
   }
@@ -73,8 +76,7 @@ BOOST_AUTO_TEST_CASE(both_ends_learn_who_the_other_is) {
   connect();
   auto up = received<link_up>();
   BOOST_REQUIRE(up.size() == 2u);
-  for (auto& one : up)
-    BOOST_TEST((one.info.peer == (one.info.dialled ? server : dialler).identity.peer()));
+  for (auto& one : up) BOOST_TEST((one.info.peer == (one.info.dialled ? server : dialler).identity.peer()));
 }
 
 BOOST_AUTO_TEST_CASE(a_message_takes_as_long_as_the_way_is) {
@@ -106,12 +108,10 @@ BOOST_AUTO_TEST_CASE(messages_come_twice_or_out_of_order_where_a_test_wants_it) 
   send(links.dialler, frame_type::open, 1);
   received<link_message>();
   links.there->tamper = duplicate_every(2);
-  for (int i = 0; i < 4; ++i)
-    send(links.dialler, frame_type::close, 1, static_cast<std::byte>(i));
+  for (int i = 0; i < 4; ++i) send(links.dialler, frame_type::close, 1, static_cast<std::byte>(i));
   BOOST_TEST(received<link_message>().size() == 6u);
   links.there->tamper = shuffle_within(/*window=*/4, /*seed=*/1);
-  for (int i = 0; i < 20; ++i)
-    send(links.dialler, frame_type::close, 1, static_cast<std::byte>(i));
+  for (int i = 0; i < 20; ++i) send(links.dialler, frame_type::close, 1, static_cast<std::byte>(i));
   auto got = received<link_message>();
   BOOST_TEST(got.size() == 16u);
   BOOST_TEST(!std::is_sorted(got.begin(), got.end(), [](auto& a, auto& b) { return a.message.body < b.message.body; }));

@@ -49,10 +49,8 @@ struct open_port {
   std::vector<link_actor> links;
 
   ~open_port() {
-    for (auto& link : links)
-      self->send_exit(link, caf::exit_reason::kill);
-    if (at.acceptor)
-      self->send_exit(at.acceptor, caf::exit_reason::user_shutdown);
+    for (auto& link : links) self->send_exit(link, caf::exit_reason::kill);
+    if (at.acceptor) self->send_exit(at.acceptor, caf::exit_reason::user_shutdown);
   }
   descriptor connect() {
     auto outcome = connect_to(at.host, at.port, std::chrono::seconds{5});
@@ -62,8 +60,7 @@ struct open_port {
   acceptor_status status() {
     acceptor_status result;
     self->request(at.acceptor, patience, status_atom::value)
-      .receive(
-        [&](acceptor_status& got) { result = got; }, [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+        .receive([&](acceptor_status& got) { result = got; }, [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
     return result;
   }
   /// Asks until it is so; each answer has been through the thread that accepts.
@@ -71,14 +68,12 @@ struct open_port {
   bool eventually(Predicate is_so) {
     auto deadline = std::chrono::steady_clock::now() + patience;
     while (!is_so(status()))
-      if (std::chrono::steady_clock::now() > deadline)
-        return false;
+      if (std::chrono::steady_clock::now() > deadline) return false;
     return true;
   }
   void expect_link() {
     self->receive(
-      [&](link_up& up) { links.push_back(up.link); },
-      caf::after(patience) >> [] { BOOST_FAIL("no link came up"); });
+        [&](link_up& up) { links.push_back(up.link); }, caf::after(patience) >> [] { BOOST_FAIL("no link came up"); });
   }
   /// An honest peer gets through.
   void serve_somebody() {
@@ -119,41 +114,41 @@ BOOST_AUTO_TEST_CASE(a_port_in_use_is_an_error_that_says_what_to_do) {
   auto second = spawn_acceptor(system, std::move(start));
   BOOST_REQUIRE(!second);
   BOOST_TEST(
-    describe(second.error())
-    == "unreachable: 127.0.0.1:" + std::to_string(at.port) + " is in use: choose another with --node.port");
+      describe(second.error()) ==
+      "unreachable: 127.0.0.1:" + std::to_string(at.port) + " is in use: choose another with --node.port");
 }
 
 BOOST_AUTO_TEST_CASE(the_dialer_connects_or_says_why_not) {
   listen();
   auto sut = system.spawn<caf::detached>(dialer);
   self->request(sut, patience, dial_atom::value, std::string{"localhost"}, at.port)
-    .receive(
-      [&](int socket) {
-        node_end client;
-        manual_peer peer{socket, client, /*dialled=*/true};
-        BOOST_TEST(peer.greet());
-      },
-      [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+      .receive(
+          [&](int socket) {
+            node_end client;
+            manual_peer peer{socket, client, /*dialled=*/true};
+            BOOST_TEST(peer.greet());
+          },
+          [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
   expect_link();
   auto nobody = listen_at("127.0.0.1", 0);
   auto port = std::get<listener>(nobody).port;
   nobody = refusal{};
   self->request(sut, patience, dial_atom::value, std::string{"127.0.0.1"}, port)
-    .receive(
-      [](int) { BOOST_FAIL("nobody listens there"); },
-      [&](caf::error& reason) {
-        BOOST_TEST(
-          describe(reason)
-          == "unreachable: cannot connect to 127.0.0.1:" + std::to_string(port) + ": Connection refused");
-      });
+      .receive(
+          [](int) { BOOST_FAIL("nobody listens there"); },
+          [&](caf::error& reason) {
+            BOOST_TEST(
+                describe(reason) ==
+                "unreachable: cannot connect to 127.0.0.1:" + std::to_string(port) + ": Connection refused");
+          });
   self->send_exit(sut, caf::exit_reason::user_shutdown);
 }
 
 BOOST_AUTO_TEST_CASE(garbage_ends_its_own_connection_and_nothing_else) {
   listen();
   std::vector<std::string> garbage{
-    "GET / HTTP/1.1\r\nHost: x\r\n\r\n", std::string(100'000, '\0'), std::string(100'000, '\xff'),
-    std::string{"\x16\x03\x01\x40\x00", 5} + std::string(70'000, 'a')};
+      "GET / HTTP/1.1\r\nHost: x\r\n\r\n", std::string(100'000, '\0'), std::string(100'000, '\xff'),
+      std::string{"\x16\x03\x01\x40\x00", 5} + std::string(70'000, 'a')};
   for (auto& bytes : garbage) {
     auto socket = connect();
     ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);

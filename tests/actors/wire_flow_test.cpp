@@ -19,7 +19,7 @@ struct sender {
   uint64_t credit = chunk;
   std::deque<uint32_t> to_send;  // messages; the first one may be begun
   bool begun = false;
-  uint32_t sent = 0;  // of the first
+  uint32_t sent = 0;           // of the first
   std::deque<uint32_t> whole;  // arrived and not taken
 };
 
@@ -58,8 +58,7 @@ BOOST_AUTO_TEST_CASE(data_beyond_the_credit_or_beyond_the_message_is_refused) {
 
 BOOST_AUTO_TEST_CASE(loans_are_given_in_the_order_of_their_asking) {
   inbound_flow flow{chunk, pool};
-  for (uint64_t stream : {1, 3, 5})
-    flow.open(stream);
+  for (uint64_t stream : {1, 3, 5}) flow.open(stream);
   flow.announce(1, chunk + 9'000);
   flow.announce(3, chunk + 5'000);
   flow.announce(5, chunk + 500);
@@ -71,8 +70,7 @@ BOOST_AUTO_TEST_CASE(loans_are_given_in_the_order_of_their_asking) {
   flow.complete(1, chunk + 9'000);
   flow.take(1, chunk + 9'000);
   std::vector<uint64_t> order;
-  for (auto& given : flow.collect_grants())
-    order.push_back(given.stream);
+  for (auto& given : flow.collect_grants()) order.push_back(given.stream);
   BOOST_TEST((order == std::vector<uint64_t>{1, 3, 5}));
 }
 
@@ -150,8 +148,7 @@ BOOST_AUTO_TEST_CASE(under_any_schedule_grants_stay_below_the_ceiling_and_everyt
         from.whole.pop_front();
         moved = true;
       }
-      for (auto& given : flow.collect_grants())
-        senders[given.stream].credit += given.bytes;
+      for (auto& given : flow.collect_grants()) senders[given.stream].credit += given.bytes;
       BOOST_REQUIRE(flow.committed() <= ceiling);
       idle = moved ? 0 : idle + 1;
       BOOST_REQUIRE_MESSAGE(idle < 2'000, "nothing moves any more, seed " << seed);

@@ -27,8 +27,7 @@ std::vector<std::byte> with_entry(std::string_view key, std::vector<std::byte> v
   // The number of entries stands behind the magic and the two versions.
   bytes[12] = static_cast<std::byte>(std::to_integer<int>(bytes[12]) + 1);
   append(bytes, static_cast<uint8_t>(key.size()));
-  for (auto c : key)
-    bytes.push_back(static_cast<std::byte>(c));
+  for (auto c : key) bytes.push_back(static_cast<std::byte>(c));
   append(bytes, static_cast<uint16_t>(value.size()));
   bytes.insert(bytes.end(), value.begin(), value.end());
   return bytes;
@@ -48,8 +47,7 @@ BOOST_AUTO_TEST_CASE(a_header_survives_its_bytes) {
 BOOST_AUTO_TEST_CASE(the_layout_is_the_one_in_the_grammar) {
   auto bytes = encode({frame_type::step, priority::step, 0x0000'0102, 0x1122'3344'5566'7788});
   const uint8_t expected[] = {23, 1, 0, 0, 2, 1, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
-  for (size_t i = 0; i < bytes.size(); ++i)
-    BOOST_TEST(std::to_integer<uint8_t>(bytes[i]) == expected[i]);
+  for (size_t i = 0; i < bytes.size(); ++i) BOOST_TEST(std::to_integer<uint8_t>(bytes[i]) == expected[i]);
 }
 
 BOOST_AUTO_TEST_CASE(every_rule_of_a_type_is_checked) {

@@ -20,8 +20,7 @@ struct two_ends {
   link_actor from_dialler, from_server;
 
   ~two_ends() {
-    for (auto& link : spawned)
-      self->send_exit(link, caf::exit_reason::kill);
+    for (auto& link : spawned) self->send_exit(link, caf::exit_reason::kill);
   }
 
   std::vector<link_actor> spawned;
@@ -45,25 +44,25 @@ struct two_ends {
     from_server = spawn(far, server, /*dialled=*/false);
     for (int i = 0; i < 2; ++i)
       self->receive(
-        [&](link_up& up) {
-          BOOST_TEST((up.info.peer == (up.info.dialled ? server : dialler).identity.peer()));
-          BOOST_TEST(up.info.software == "test/1");
-        },
-        caf::after(patience) >> [] { BOOST_FAIL("no link came up"); });
+          [&](link_up& up) {
+            BOOST_TEST((up.info.peer == (up.info.dialled ? server : dialler).identity.peer()));
+            BOOST_TEST(up.info.software == "test/1");
+          },
+          caf::after(patience) >> [] { BOOST_FAIL("no link came up"); });
   }
   caf::down_msg next_down() {
     caf::down_msg result;
     self->receive(
-      [&](caf::down_msg& down) { result = std::move(down); },
-      caf::after(patience) >> [] { BOOST_FAIL("no link ended"); });
+        [&](caf::down_msg& down) { result = std::move(down); },
+        caf::after(patience) >> [] { BOOST_FAIL("no link ended"); });
     return result;
   }
   incoming next_message() {
     incoming result;
     self->receive(
-      [&](link_message& got) { result = std::move(got.message); },
-      [&](caf::down_msg& down) { BOOST_FAIL("a link ended: " << describe(down.reason)); },
-      caf::after(patience) >> [] { BOOST_FAIL("no message came"); });
+        [&](link_message& got) { result = std::move(got.message); },
+        [&](caf::down_msg& down) { BOOST_FAIL("a link ended: " << describe(down.reason)); },
+        caf::after(patience) >> [] { BOOST_FAIL("no message came"); });
     return result;
   }
   void open_stream(const link_actor& link, uint64_t stream) {
@@ -92,7 +91,8 @@ BOOST_FIXTURE_TEST_SUITE(wire_link, two_ends)
 BOOST_AUTO_TEST_CASE(messages_of_every_size_arrive_as_they_were_sent) {
   connect();
   open_stream(from_dialler, 1);
-  for (size_t size : {size_t{0}, size_t{1}, size_t{8192}, size_t{65536}, size_t{262144}, size_t{262145}, size_t{8} << 20}) {
+  for (size_t size :
+       {size_t{0}, size_t{1}, size_t{8192}, size_t{65536}, size_t{262144}, size_t{262145}, size_t{8} << 20}) {
     auto sent = pattern(size, static_cast<uint32_t>(size));
     auto answer = self->request(from_dialler, patience, frame_atom::value, step_with(sent, 1));
     auto got = next_message();
@@ -123,7 +123,8 @@ BOOST_AUTO_TEST_CASE(both_ends_send_large_messages_at_the_same_time) {
     BOOST_REQUIRE(got.payload);
     auto sent = pattern(size, static_cast<uint32_t>(got.stream));
     BOOST_TEST(std::equal(got.payload->begin(), got.payload->end(), sent.bytes().begin()));
-    self->send(got.stream == 1 ? from_server : from_dialler, consumed_atom::value, got.stream, static_cast<uint32_t>(size));
+    self->send(
+        got.stream == 1 ? from_server : from_dialler, consumed_atom::value, got.stream, static_cast<uint32_t>(size));
   }
 }
 
@@ -134,8 +135,7 @@ BOOST_AUTO_TEST_CASE(whoever_proves_another_id_than_the_one_dialled_is_refused) 
   auto accepted = spawn(far, server, /*dialled=*/false);
   for (int i = 0; i < 2; ++i) {
     caf::down_msg down = next_down();
-    if (down.source != dialled.address())
-      continue;
+    if (down.source != dialled.address()) continue;
     BOOST_TEST((code_of(down.reason) == errc::wrong_peer));
     BOOST_TEST(describe(down.reason).find(stranger.to_string()) != std::string::npos);
     BOOST_TEST(describe(down.reason).find(server.identity.peer().to_string()) != std::string::npos);
@@ -178,16 +178,15 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_never_ends_is_ended) {
 BOOST_AUTO_TEST_CASE(goodbye_carries_its_reason_to_the_other_end) {
   connect();
   self->send(from_dialler, close_atom::value, errc::duplicate_link, std::string{"another link is up"});
-  for (int i = 0; i < 2; ++i)
-    BOOST_TEST(describe(next_down().reason) == "duplicate_link: another link is up");
+  for (int i = 0; i < 2; ++i) BOOST_TEST(describe(next_down().reason) == "duplicate_link: another link is up");
 }
 
 BOOST_AUTO_TEST_CASE(a_ping_comes_back) {
   connect();
   self->request(from_dialler, patience, ping_atom::value)
-    .receive(
-      [](std::chrono::microseconds time) { BOOST_TEST(time.count() > 0); },
-      [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+      .receive(
+          [](std::chrono::microseconds time) { BOOST_TEST(time.count() > 0); },
+          [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
 }
 
 BOOST_AUTO_TEST_CASE(behind_a_peer_that_stops_to_read_the_queue_stays_below_its_ceiling_and_the_end_takes_no_second) {
@@ -207,12 +206,12 @@ BOOST_AUTO_TEST_CASE(behind_a_peer_that_stops_to_read_the_queue_stays_below_its_
   for (int i = 0; i < 40; ++i)
     self->send(sut, frame_atom::value, step_with(pattern(size_t{1} << 20), 1, priority::bulk));
   self->request(sut, patience, frame_atom::value, step_with(pattern(size_t{1} << 20), 1, priority::bulk))
-    .receive([](taken) {}, [&](caf::error& reason) { refused += code_of(reason) == errc::overloaded ? 1 : 0; });
+      .receive([](taken) {}, [&](caf::error& reason) { refused += code_of(reason) == errc::overloaded ? 1 : 0; });
   BOOST_TEST(refused == 1);
   self->request(sut, patience, status_atom::value)
-    .receive(
-      [](link_status& status) { BOOST_TEST(status.counters.queued_bytes <= ceiling + 2 * limits::piece_bytes); },
-      [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+      .receive(
+          [](link_status& status) { BOOST_TEST(status.counters.queued_bytes <= ceiling + 2 * limits::piece_bytes); },
+          [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
   auto begin = std::chrono::steady_clock::now();
   self->send(sut, close_atom::value, errc::stopping, std::string{"the node ends"});
   BOOST_TEST((code_of(next_down().reason) == errc::stopping));

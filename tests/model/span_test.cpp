@@ -294,6 +294,14 @@ BOOST_AUTO_TEST_CASE(options_that_cannot_be_are_refused) {
   BOOST_TEST(holds(message_of([&] { load({2, 2}); }), "not within"));
 }
 
+BOOST_AUTO_TEST_CASE(a_gpu_that_is_not_there_is_refused) {
+  span_options options;
+  options.device = "cuda:127";
+  BOOST_CHECK_EXCEPTION(load({0, 3}, options), std::runtime_error, [](const auto& e) {
+    return holds(e.what(), "CUDA library cannot be loaded") || holds(e.what(), "there is no device cuda:127");
+  });
+}
+
 BOOST_AUTO_TEST_CASE(loading_reports_each_block) {
   std::vector<uint32_t> done;
   model::span::load(source, {1, 3}, {}, [&](uint32_t blocks_done, uint32_t blocks_all) {

@@ -87,8 +87,7 @@ BOOST_AUTO_TEST_CASE(options_that_are_missing_wrong_or_contradictory_end_with_2)
   expect_refusal(call(generate({"--ids", "1", "--threads", "none"})), 2, "--threads");
   expect_refusal(call(generate({"--ids", "1", "--swarm", "privat"})), 2, "the nearest is private");
   expect_refusal(
-      call({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1", "--peers", "here:1"}), 2,
-      "corolla://");
+      call({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1", "--peers", "here:1"}), 2, "corolla://");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_done_ends_with_1_and_a_sentence) {

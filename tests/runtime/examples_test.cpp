@@ -31,8 +31,9 @@ struct made_model {
   std::string path = (dir / "bloom").string();
 
   made_model() {
-    const auto made = run({source_dir + "/scripts/make_bench_models", "--small", "bloom-560m", path},
-                          {.environment = {"COROLLA=" + corolla_executable()}, .input = {}, .folder = {}});
+    const auto made =
+        run({source_dir + "/scripts/make_bench_models", "--small", "bloom-560m", path},
+            {.environment = {"COROLLA=" + corolla_executable()}, .input = {}, .folder = {}});
     BOOST_TEST_REQUIRE(made.end.is(0), made.err);
   }
 };
@@ -43,8 +44,9 @@ const made_model& model() {
 }
 
 process getting_started() {
-  return process{{source_dir + "/examples/getting_started.sh", model().path},
-                 {.environment = {"COROLLA=" + corolla_executable(), "COROLLA_PORT=0"}, .input = {}, .folder = {}}};
+  return process{
+      {source_dir + "/examples/getting_started.sh", model().path},
+      {.environment = {"COROLLA=" + corolla_executable(), "COROLLA_PORT=0"}, .input = {}, .folder = {}}};
 }
 
 /// The port in "ready corolla://ID@127.0.0.1:PORT …".
@@ -91,8 +93,9 @@ BOOST_AUTO_TEST_CASE(getting_started_generates_over_three_servers_and_ends_them)
   const auto end = script.wait(30s);
   BOOST_TEST(end.is(0), script.errors());
   for (const auto port : ports) BOOST_TEST(!somebody_listens(port));
-  const auto local = run({corolla_executable(), "generate", "--local", "--threads", "1", "--model", model().path, "--prompt",
-                          "a cat sat", "--max-new-tokens", "10"});
+  const auto local = run(
+      {corolla_executable(), "generate", "--local", "--threads", "1", "--model", model().path, "--prompt", "a cat sat",
+       "--max-new-tokens", "10"});
   BOOST_TEST(text + "\n" + script.output() == "a cat sat" + local.out);
 }
 
@@ -118,13 +121,14 @@ BOOST_AUTO_TEST_CASE(the_embedded_client_says_the_same_locally_and_through_a_ser
 }
 
 BOOST_AUTO_TEST_CASE(an_interrupted_generate_ends_with_1_and_frees_the_servers_cache) {
-  process node{{corolla_executable(), "node", "--node.model=" + model().path, "--node.threads=1",
-                "--node.cache_tokens=2048"}};
+  process node{
+      {corolla_executable(), "node", "--node.model=" + model().path, "--node.threads=1", "--node.cache_tokens=2048"}};
   const auto address = address_of(node);
   // As long as the whole cache: the second fits only when nothing of the first is left.
   const auto generate = [&] {
-    return process{{corolla_executable(), "generate", "--model", model().path, "--peers", address, "--ids", "1,2,3",
-                    "--max-new-tokens", "2000", "--ignore-eos", "--json-stream", "--threads", "1"}};
+    return process{
+        {corolla_executable(), "generate", "--model", model().path, "--peers", address, "--ids", "1,2,3",
+         "--max-new-tokens", "2000", "--ignore-eos", "--json-stream", "--threads", "1"}};
   };
   for (auto round = 0; round < 2; ++round) {
     auto client = generate();

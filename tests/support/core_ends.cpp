@@ -15,7 +15,9 @@ void core_record::established(const crypto::peer_id& who, const hello& what) {
   said = what;
 }
 
-void core_record::dropped(outbox::ticket name, const refusal& why) { dropped_names.emplace_back(name, why); }
+void core_record::dropped(outbox::ticket name, const refusal& why) {
+  dropped_names.emplace_back(name, why);
+}
 
 crypto::peer_id id_of(uint8_t byte) {
   crypto::peer_id id;
@@ -53,7 +55,7 @@ core_options dialled(uint8_t id) {
 struct core_end::channel {
   explicit channel(const core_options& options)
       : secure{plain_channel(
-          id_of(options.id), options.expected ? std::optional{id_of(*options.expected)} : std::nullopt, bytes)} {}
+            id_of(options.id), options.expected ? std::optional{id_of(*options.expected)} : std::nullopt, bytes)} {}
 
   std::vector<char> bytes;
   std::unique_ptr<secure_channel> secure;
@@ -71,8 +73,12 @@ std::vector<char> core_end::pull_all() {
   return out;
 }
 
-void core_end::receive(std::span<const char> bytes, time_point now) { core.receive(std::as_bytes(bytes), now); }
-void core_end::receive(std::span<const std::byte> bytes, time_point now) { core.receive(bytes, now); }
+void core_end::receive(std::span<const char> bytes, time_point now) {
+  core.receive(std::as_bytes(bytes), now);
+}
+void core_end::receive(std::span<const std::byte> bytes, time_point now) {
+  core.receive(bytes, now);
+}
 
 std::vector<std::byte> frame(frame_type type, priority cls, uint64_t stream, std::span<const std::byte> body) {
   auto header = encode({type, cls, static_cast<uint32_t>(body.size()), stream});
@@ -134,13 +140,10 @@ core_pair::core_pair(core_options a, core_options b) : near{std::move(a)}, far{s
 void core_pair::settle() {
   for (;;) {
     auto there = near.pull_all();
-    if (!there.empty())
-      far.receive(there, now);
+    if (!there.empty()) far.receive(there, now);
     auto back = far.pull_all();
-    if (!back.empty())
-      near.receive(back, now);
-    if (there.empty() && back.empty())
-      return;
+    if (!back.empty()) near.receive(back, now);
+    if (there.empty() && back.empty()) return;
   }
 }
 
@@ -149,8 +152,7 @@ outgoing message_on(uint64_t stream, frame_type type, priority cls, size_t paylo
   message.type = type;
   message.cls = cls;
   message.stream = stream;
-  if (payload > 0)
-    message.payload = pattern(payload);
+  if (payload > 0) message.payload = pattern(payload);
   return message;
 }
 

@@ -65,7 +65,7 @@ crypto::peer_id id_of(uint8_t byte);
 
 /// Bytes of a frame.
 std::vector<std::byte> frame(
-  actors::wire::frame_type type, actors::wire::priority cls, uint64_t stream, std::span<const std::byte> body = {});
+    actors::wire::frame_type type, actors::wire::priority cls, uint64_t stream, std::span<const std::byte> body = {});
 /// The body of a message that announces data.
 std::vector<std::byte> announcing(uint32_t size);
 
@@ -77,8 +77,8 @@ class core_and_test {
   void shake_hands();
   void send(std::span<const std::byte> bytes) { end.receive(bytes); }
   void send(
-    actors::wire::frame_type type, uint64_t stream, actors::wire::priority cls = actors::wire::priority::control,
-    std::span<const std::byte> body = {});
+      actors::wire::frame_type type, uint64_t stream, actors::wire::priority cls = actors::wire::priority::control,
+      std::span<const std::byte> body = {});
   /// Frames that the end sent since the last time.
   std::vector<actors::wire::frame_header> sent_frames();
   /// The sentence of the goodbye that the end sent, empty if it sent none.
@@ -105,8 +105,8 @@ struct core_pair {
 };
 
 actors::wire::outgoing message_on(
-  uint64_t stream, actors::wire::frame_type type = actors::wire::frame_type::attach,
-  actors::wire::priority cls = actors::wire::priority::control, size_t payload = 0);
+    uint64_t stream, actors::wire::frame_type type = actors::wire::frame_type::attach,
+    actors::wire::priority cls = actors::wire::priority::control, size_t payload = 0);
 /// Bytes that differ from place to place.
 model::tensor pattern(size_t size, uint32_t seed = 0);
 

@@ -28,16 +28,22 @@ node_end::node_end() {
   config.software = "test/1";
 }
 
-std::shared_ptr<const link_config> node_end::shared() const { return std::make_shared<const link_config>(config); }
+std::shared_ptr<const link_config> node_end::shared() const {
+  return std::make_shared<const link_config>(config);
+}
 
 namespace {
 
 frame_sink_actor::behavior_type report(
-  frame_sink_actor::pointer self, const link_actor& link, const caf::actor& test, const actors::link_info& info) {
+    frame_sink_actor::pointer self, const link_actor& link, const caf::actor& test, const actors::link_info& info) {
   self->link_to(link);
   return {
-    [test, info](frame_atom, incoming& message) { caf::anon_send(test, link_message{info, std::move(message)}); },
-    [test, info](ended_atom, uint64_t stream) { caf::anon_send(test, stream_end{info, stream}); },
+      [test, info](frame_atom, incoming& message) {
+        caf::anon_send(test, link_message{info, std::move(message)});
+      },
+      [test, info](ended_atom, uint64_t stream) {
+        caf::anon_send(test, stream_end{info, stream});
+      },
   };
 }
 
@@ -56,8 +62,7 @@ std::pair<int, int> connected_sockets() {
   auto& at = std::get<listener>(listening);
   auto dialled = connect_to("127.0.0.1", at.port, std::chrono::seconds{5});
   auto accepted = ::accept4(at.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (accepted < 0)
-    throw std::runtime_error{"nothing was accepted"};
+  if (accepted < 0) throw std::runtime_error{"nothing was accepted"};
   return {std::get<descriptor>(dialled).release(), accepted};
 }
 

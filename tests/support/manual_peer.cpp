@@ -33,8 +33,7 @@ link_rules rules_of(bool dialled, const hello& said) {
 short wait(int socket, short events, clock::time_point deadline) {
   auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
   pollfd waiting{socket, events, 0};
-  if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0)
-    return 0;
+  if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0) return 0;
   return waiting.revents;
 }
 
@@ -52,17 +51,13 @@ bool manual_peer::run_until(const std::function<bool()>& done) {
   std::vector<char> out;
   std::array<std::byte, 65536> in;
   while (!closed) {
-    if (out.empty())
-      core.pull(out);
-    if (out.empty() && done())
-      return true;
+    if (out.empty()) core.pull(out);
+    if (out.empty() && done()) return true;
     auto ready = wait(socket_.get(), static_cast<short>(POLLIN | (out.empty() ? 0 : POLLOUT)), deadline);
-    if (ready == 0)
-      return false;
+    if (ready == 0) return false;
     if ((ready & POLLOUT) != 0) {
       auto count = ::send(socket_.get(), out.data(), out.size(), MSG_NOSIGNAL);
-      if (count > 0)
-        out.erase(out.begin(), out.begin() + count);
+      if (count > 0) out.erase(out.begin(), out.begin() + count);
     }
     if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0) {
       auto count = ::recv(socket_.get(), in.data(), in.size(), 0);
@@ -86,8 +81,7 @@ bool wait_for_end(int socket) {
   std::array<char, 4096> bytes;
   while (wait(socket, POLLIN, deadline) != 0) {
     auto count = ::recv(socket, bytes.data(), bytes.size(), 0);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
-      return true;
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return true;
   }
   return false;
 }

@@ -1,4 +1,5 @@
-// A peer that a test drives by hand over a real socket with real TLS: it reads only when told to, and may send anything.
+// A peer that a test drives by hand over a real socket with real TLS: it reads only when told to, and may send
+// anything.
 #pragma once
 
 #include <functional>

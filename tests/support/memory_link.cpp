@@ -31,14 +31,14 @@ using lost_atom = caf::atom_constant<caf::atom("lost")>;
 using pump_atom = caf::atom_constant<caf::atom("pump")>;
 
 using memory_actor = link_actor::extend<
-  caf::reacts_to<begin_atom>, caf::reacts_to<bytes_atom, std::vector<char>>, caf::reacts_to<lost_atom>,
-  caf::reacts_to<pump_atom>, caf::reacts_to<tick_atom>>;
+    caf::reacts_to<begin_atom>, caf::reacts_to<bytes_atom, std::vector<char>>, caf::reacts_to<lost_atom>,
+    caf::reacts_to<pump_atom>, caf::reacts_to<tick_atom>>;
 
 /// What both ends know.
 struct memory_wire {
   std::array<memory_actor, 2> ends;
-  std::array<std::shared_ptr<memory_way>, 2> ways;                 // by sender
-  std::array<link_core::time_point, 2> last_arrival{};             // of what each sender has sent
+  std::array<std::shared_ptr<memory_way>, 2> ways;      // by sender
+  std::array<link_core::time_point, 2> last_arrival{};  // of what each sender has sent
 };
 
 class memory_connection {
@@ -56,8 +56,7 @@ class memory_connection {
     auto& way = *wire_->ways[end_];
     way.bytes += out_.size();
     auto bytes = std::exchange(out_, {});
-    if (way.cut)
-      return;
+    if (way.cut) return;
     // Virtual time stands still until a test moves it: what takes no time must not wait for that.
     if (auto at = arrival(end_); at <= self_->clock().now())
       self_->send(wire_->ends[1 - end_], bytes_atom::value, std::move(bytes));
@@ -66,8 +65,7 @@ class memory_connection {
   }
   /// The other end is gone: that is seen behind what it has sent.
   void peer_gone() {
-    if (wire_->ways[1 - end_]->cut)
-      return;
+    if (wire_->ways[1 - end_]->cut) return;
     if (auto at = arrival(1 - end_); at <= self_->clock().now())
       self_->send(self_, lost_atom::value);
     else
@@ -101,8 +99,8 @@ struct memory_state {
 static_assert(!std::is_aggregate_v<memory_state>);
 
 memory_actor::behavior_type memory_link(
-  memory_actor::stateful_pointer<memory_state> self, const link_start& start, const std::shared_ptr<memory_wire>& wire,
-  size_t end) {
+    memory_actor::stateful_pointer<memory_state> self, const link_start& start,
+    const std::shared_ptr<memory_wire>& wire, size_t end) {
   auto& state = self->state;
   auto* driver = &state.driver;
   state.connection = std::make_unique<memory_connection>(self, wire, end);
@@ -114,42 +112,40 @@ memory_actor::behavior_type memory_link(
       self->state.driver.owner_ended(down);
   });
   return {
-    [driver](frame_atom, outgoing& message) { return driver->send(message); },
-    [driver](consumed_atom, uint64_t stream, uint32_t bytes) { driver->consumed(stream, bytes); },
-    [driver](ping_atom) { return driver->ping(); },
-    [driver](status_atom) { return driver->status(); },
-    [driver](close_atom, errc code, std::string& text) { driver->close(code, std::move(text)); },
-    [self, start](begin_atom) {
-      self->monitor(self->state.connection->peer());
-      std::vector<char> first_bytes;
-      auto channel = plain_channel(start.config->self, start.expected, first_bytes);
-      self->state.driver.begin(start, std::move(channel), std::move(first_bytes), *self->state.connection);
-    },
-    [driver](bytes_atom, const std::vector<char>& bytes) { driver->receive(std::as_bytes(std::span{bytes})); },
-    [driver](lost_atom) { driver->disconnected(); },
-    [driver](pump_atom) { driver->pump(); },
-    [driver](tick_atom) { driver->tick(); },
+      [driver](frame_atom, outgoing& message) { return driver->send(message); },
+      [driver](consumed_atom, uint64_t stream, uint32_t bytes) { driver->consumed(stream, bytes); },
+      [driver](ping_atom) { return driver->ping(); },
+      [driver](status_atom) { return driver->status(); },
+      [driver](close_atom, errc code, std::string& text) { driver->close(code, std::move(text)); },
+      [self, start](begin_atom) {
+        self->monitor(self->state.connection->peer());
+        std::vector<char> first_bytes;
+        auto channel = plain_channel(start.config->self, start.expected, first_bytes);
+        self->state.driver.begin(start, std::move(channel), std::move(first_bytes), *self->state.connection);
+      },
+      [driver](bytes_atom, const std::vector<char>& bytes) { driver->receive(std::as_bytes(std::span{bytes})); },
+      [driver](lost_atom) { driver->disconnected(); },
+      [driver](pump_atom) { driver->pump(); },
+      [driver](tick_atom) { driver->tick(); },
   };
 }
 
 frame_sink_actor::behavior_type tamperer(
-  frame_sink_actor::pointer self, const frame_sink_actor& owner, const std::shared_ptr<memory_way>& way) {
+    frame_sink_actor::pointer self, const frame_sink_actor& owner, const std::shared_ptr<memory_way>& way) {
   self->link_to(owner);
   return {
-    [self, owner, way](frame_atom, incoming& message) {
-      ++way->messages;
-      if (!way->tamper)
-        return self->send(owner, frame_atom::value, std::move(message));
-      for (auto& changed : way->tamper(std::move(message)))
-        self->send(owner, frame_atom::value, std::move(changed));
-    },
-    [self, owner](ended_atom, uint64_t stream) { self->send(owner, ended_atom::value, stream); },
+      [self, owner, way](frame_atom, incoming& message) {
+        ++way->messages;
+        if (!way->tamper) return self->send(owner, frame_atom::value, std::move(message));
+        for (auto& changed : way->tamper(std::move(message))) self->send(owner, frame_atom::value, std::move(changed));
+      },
+      [self, owner](ended_atom, uint64_t stream) { self->send(owner, ended_atom::value, stream); },
   };
 }
 
 make_owner with_tamperer(caf::actor_system& system, make_owner owner, std::shared_ptr<memory_way> incoming_way) {
   return [&system, owner = std::move(owner), way = std::move(incoming_way)](
-           const link_actor& link, const link_info& info) -> frame_sink_actor {
+             const link_actor& link, const link_info& info) -> frame_sink_actor {
     return system.spawn(tamperer, owner(link, info), way);
   };
 }
@@ -159,28 +155,24 @@ make_owner with_tamperer(caf::actor_system& system, make_owner owner, std::share
 memory_links connect_in_memory(caf::actor_system& system, memory_end dialler, memory_end other) {
   auto wire = std::make_shared<memory_wire>();
   std::array<memory_end*, 2> ends{&dialler, &other};
-  for (auto& way : wire->ways)
-    way = std::make_shared<memory_way>();
+  for (auto& way : wire->ways) way = std::make_shared<memory_way>();
   for (size_t end = 0; end < 2; ++end) {
     link_start start;
     start.dialled = end == 0;
     start.remote = "memory";
     start.config = ends[end]->config;
     start.owner = with_tamperer(system, std::move(ends[end]->owner), wire->ways[1 - end]);
-    if (end == 0)
-      start.expected = other.config->self;
+    if (end == 0) start.expected = other.config->self;
     wire->ends[end] = system.spawn(memory_link, std::move(start), wire, end);
   }
-  for (auto& end : wire->ends)
-    caf::anon_send(end, begin_atom::value);
+  for (auto& end : wire->ends) caf::anon_send(end, begin_atom::value);
   return {wire->ends[0], wire->ends[1], wire->ways[0], wire->ways[1]};
 }
 
 std::function<std::vector<incoming>(incoming)> duplicate_every(uint32_t n) {
   return [n, count = uint32_t{0}](incoming message) mutable {
     std::vector<incoming> result{message};
-    if (++count % n == 0)
-      result.push_back(std::move(message));
+    if (++count % n == 0) result.push_back(std::move(message));
     return result;
   };
 }

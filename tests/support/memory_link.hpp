@@ -1,6 +1,6 @@
-// Links without sockets, TLS or threads: the same core and the same driver as a real link, whose bytes travel as messages
-// between two actors.  Under caf::test_coordinator everything happens in virtual time, and a test may delay, cut,
-// duplicate and shuffle what goes each way.
+// Links without sockets, TLS or threads: the same core and the same driver as a real link, whose bytes travel as
+// messages between two actors.  Under caf::test_coordinator everything happens in virtual time, and a test may delay,
+// cut, duplicate and shuffle what goes each way.
 #pragma once
 
 #include <chrono>

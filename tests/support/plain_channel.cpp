@@ -15,8 +15,7 @@ class plain final : public actors::wire::secure_channel {
   explicit plain(const std::optional<crypto::peer_id>& expected) : expected_{expected} {}
 
   tls_state feed(crypto::byte_view in, crypto::plaintext_sink& sink, std::vector<char>&) override {
-    if (state_ == tls_state::handshaking)
-      in = shake_hands(in);
+    if (state_ == tls_state::handshaking) in = shake_hands(in);
     while (state_ == tls_state::open && !in.empty()) {
       auto room = sink.room();
       if (room.empty()) {
@@ -31,8 +30,7 @@ class plain final : public actors::wire::secure_channel {
     return state_;
   }
   bool write(crypto::byte_view plaintext, std::vector<char>& out) override {
-    if (state_ != tls_state::open)
-      return false;
+    if (state_ != tls_state::open) return false;
     auto* text = reinterpret_cast<const char*>(plaintext.data());
     out.insert(out.end(), text, text + plaintext.size());
     return true;
@@ -47,8 +45,7 @@ class plain final : public actors::wire::secure_channel {
     auto size = std::min(in.size(), claimed_.bytes.size() - received_);
     std::memcpy(claimed_.bytes.data() + received_, in.data(), size);
     received_ += size;
-    if (received_ < claimed_.bytes.size())
-      return {};
+    if (received_ < claimed_.bytes.size()) return {};
     if (expected_ && *expected_ != claimed_) {
       state_ = tls_state::failed;
       failure_ = {errc::wrong_peer, "peer is " + claimed_.to_string() + ", expected " + expected_->to_string()};
@@ -70,7 +67,7 @@ class plain final : public actors::wire::secure_channel {
 }  // namespace
 
 std::unique_ptr<actors::wire::secure_channel> plain_channel(
-  const crypto::peer_id& self, const std::optional<crypto::peer_id>& expected, std::vector<char>& out) {
+    const crypto::peer_id& self, const std::optional<crypto::peer_id>& expected, std::vector<char>& out) {
   auto* id = reinterpret_cast<const char*>(self.bytes.data());
   out.insert(out.end(), id, id + self.bytes.size());
   return std::make_unique<plain>(expected);
