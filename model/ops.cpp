@@ -54,9 +54,10 @@ at::Tensor dot_product_attention(
 at::Tensor attention_of_one(
     const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& added) {
   const auto B = q.size(0), H = q.size(2), D = q.size(3), K = keys.size(1), S = keys.size(2), G = H / K;
+  const auto rank = added.defined() ? added.dim() : 0;
   auto folded = added;
-  if (added.dim() == 3) folded = added.reshape({1, K, G, S});  // from [H, 1, S]
-  if (added.dim() == 2) folded = added.expand({G, S});         // from [1, S]
+  if (rank == 3) folded = added.reshape({1, K, G, S});  // from [H, 1, S]
+  if (rank == 2) folded = added.expand({G, S});         // from [1, S]
   return dot_product_attention(q.reshape({B, K, G, D}), keys, values, folded, /*is_causal=*/false)
       .reshape({B, 1, H, D});
 }
@@ -121,7 +122,8 @@ at::Tensor causal_mask(int64_t T, int64_t S, c10::Device device) {
 at::Tensor attention(
     const at::Tensor& q, const at::Tensor& keys, const at::Tensor& values, const attention_mask& mask) {
   if (q.size(1) == 1) return attention_of_one(q, keys, values, mask.added);
-  const auto added = mask.added.dim() == 3 ? mask.added.unsqueeze(0) : mask.added;
+  const bool by_head = mask.added.defined() && mask.added.dim() == 3;
+  const auto added = by_head ? mask.added.unsqueeze(0) : mask.added;
   return dot_product_attention(q.transpose(1, 2), keys, values, added, mask.is_causal).transpose(1, 2);
 }
 
