@@ -278,6 +278,9 @@ void link_core::finish(refusal why) {
   phase_ = phase::over;
   over_ = std::move(why);
   reader_.discard();
+  // The last piece of a message has left the queue, and may not have left this process.
+  auto cut = std::exchange(rest_, {}).sent;
+  if (cut != 0) report_dropped({cut}, *over_);
   report_dropped(outbox_.drop_payloads(), *over_);
 }
 

@@ -1,6 +1,7 @@
 #include "actors/wire/peer_service.hpp"
 
 #include "actors/wire/convert.hpp"
+#include "actors/wire/limits.hpp"
 #include "actors/wire/proxies.hpp"
 
 namespace corolla::actors::wire {
@@ -11,8 +12,9 @@ namespace {
 constexpr auto local_timeout = std::chrono::seconds{30};
 /// A step may wait so long at its session before it is taken: the route gives up sooner.
 constexpr auto taken_timeout = std::chrono::minutes{10};
-/// Steps that may wait while the session they are for is looked up.
-constexpr size_t max_waiting_steps = 64;
+/// Steps may wait while the session they are for is looked up.  The stream's credit bounds their tensors but not their
+/// number, since steps of a few tokens, or of none, are small: this bounds their bodies.
+constexpr size_t max_waiting_bytes = limits::chunk_bytes;
 
 }  // namespace
 
@@ -107,7 +109,8 @@ void serve_step(peer_pointer self, incoming& message) {
     return refuse_step(self, message.stream, 0, errc::unknown_session, "no session is attached to this stream");
   }
   if (edge->target) return take_step(self, message.stream, message);
-  if (edge->waiting.size() >= max_waiting_steps) return end_link(self, "too many steps before their session was known");
+  edge->waiting_bytes += message.body.size();
+  if (edge->waiting_bytes > max_waiting_bytes) return end_link(self, "too many steps before their session was known");
   edge->waiting.push_back(std::move(message));
 }
 

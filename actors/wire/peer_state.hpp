@@ -39,6 +39,7 @@ struct outgoing_edge {
 struct incoming_edge {
   step_sink_actor target;  // null while it is looked up
   std::deque<incoming> waiting;
+  size_t waiting_bytes = 0;  // of their bodies
   bool ended = false;
 };
 using stream_use = std::variant<opened_stream, served_stream, outgoing_edge, incoming_edge>;

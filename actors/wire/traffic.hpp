@@ -19,7 +19,7 @@ namespace corolla::actors::wire {
 struct outgoing {
   frame_type type{};
   priority cls = priority::control;
-  /// Begins with a message of class control that may begin a stream; the dialler's are odd, the other's even, each rising.
+  /// Begins with a message of class control that may begin one; the dialler's are odd, the other's even, each rising.
   uint64_t stream = 0;
   std::vector<std::byte> body;  ///< at most limits::body_bytes
   model::tensor payload;        ///< at most limits::payload_bytes

@@ -250,6 +250,19 @@ BOOST_AUTO_TEST_CASE(goodbye_waits_for_nobody) {
   BOOST_TEST((near.record.dropped_names[0].second.code == errc::stopping));
 }
 
+BOOST_AUTO_TEST_CASE(a_message_that_is_cut_within_its_last_piece_is_answered) {
+  settle();
+  near.core.send(message_on(1), 0);
+  settle();
+  near.core.send(message_on(1, frame_type::step, priority::step, limits::piece_bytes), 1);
+  std::vector<char> begun;
+  BOOST_REQUIRE(near.core.pull(begun));
+  BOOST_TEST(near.record.sent_names.empty());
+  near.core.disconnect();
+  BOOST_REQUIRE(near.record.dropped_names.size() == 1u);
+  BOOST_TEST((near.record.dropped_names[0].second.code == errc::link_lost));
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_does_not_take_the_goodbye_is_left_after_its_time) {
   settle();
   near.core.close({errc::stopping, "the node ends"}, now);

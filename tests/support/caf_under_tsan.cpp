@@ -36,8 +36,8 @@ void scheduled_actor::enqueue(mailbox_element_ptr message, execution_unit* conte
 resumable::resume_result scheduled_actor::resume(execution_unit* context, size_t max_messages) {
   static auto own = caf_function<resume_result (*)(scheduled_actor*, execution_unit*, size_t)>(
       "_ZN3caf15scheduled_actor6resumeEPNS_14execution_unitEm");
+  __tsan_acquire(ctrl());
   strong_actor_ptr alive{ctrl()};
-  __tsan_acquire(alive.get());
   auto result = own(this, context, max_messages);
   __tsan_release(alive.get());
   return result;
@@ -64,12 +64,23 @@ intrusive::task_result blocking_actor::mailbox_visitor::operator()(mailbox_eleme
   return own(this, message);
 }
 
-// Counts in code that the sanitizer sees; otherwise as CAF does.
+// What counts references does the same as CAF's own, in code that the sanitizer sees.
+
 void ref_counted::deref() const noexcept {
   if (unique())
     request_deletion(/*decremented_rc=*/false);
   else if (rc_.fetch_sub(1, std::memory_order_acq_rel) == 1)
     request_deletion(/*decremented_rc=*/true);
+}
+
+void intrusive_ptr_release_weak(actor_control_block* actor) {
+  if (actor->weak_refs == 1 || actor->weak_refs.fetch_sub(1, std::memory_order_acq_rel) == 1) actor->block_dtor(actor);
+}
+
+void intrusive_ptr_release(actor_control_block* actor) {
+  if (actor->strong_refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  actor->data_dtor(actor->get());
+  intrusive_ptr_release_weak(actor);
 }
 
 }  // namespace caf
