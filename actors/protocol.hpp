@@ -116,7 +116,8 @@ struct open_request {
   session_id next_session;  ///< and into which of its sessions
 };
 
-/// A hop has computed and forwarded a step.
+/// A hop has computed and forwarded a step, and all before it.  Of decode steps only the latest is told, within 125 ms;
+/// every step of a prompt is.
 struct applied {
   session_id session;
   uint64_t seq = 0;

@@ -1,6 +1,5 @@
 #include "actors/route_actor.hpp"
 
-#include <algorithm>
 #include <deque>
 #include <set>
 
@@ -9,6 +8,8 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/alarm.hpp"
+#include "actors/policy/recent_median.hpp"
 #include "actors/route_chunks.hpp"
 #include "actors/route_plan.hpp"
 #include "actors/spawn.hpp"
@@ -32,7 +33,7 @@ struct hop {
   session_id session;
   session_control_actor control;
   peer_actor peer;
-  std::deque<uint32_t> decode_micros;  // the latest 64
+  policy::recent_median decode_micros;
 };
 
 enum class phase { idle, opening, open, failed };
@@ -59,11 +60,12 @@ struct route_state {
   uint32_t untaken = 0;
   std::optional<chunked_forward> forward;
   caf::typed_response_promise<forward_reply> answer;
-  uint64_t deadline = 0;  // counts progress: a tick of an older one is stale
+  alarm::time_point deadline = alarm::never;  // of the next output
+  alarm timer;
   std::deque<applied_event> trace;
   static constexpr const char* name = "route";
 };
-using route_impl = route_actor::extend<caf::reacts_to<refused_atom, step_refused>, caf::reacts_to<tick_atom, uint64_t>>;
+using route_impl = route_actor::extend<caf::reacts_to<refused_atom, step_refused>, caf::reacts_to<tick_atom>>;
 using self_pointer = route_impl::stateful_pointer<route_state>;
 
 void close_hops(self_pointer self) {
@@ -82,6 +84,7 @@ void fail(self_pointer self, caf::error reason) {
   state.failure = reason;
   close_hops(self);
   if (was == phase::opening) state.opening.deliver(reason);
+  state.deadline = alarm::never;
   if (state.forward) {
     state.forward.reset();
     state.answer.deliver(std::move(reason));
@@ -238,8 +241,16 @@ caf::result<taken> open(self_pointer self) {
 /// Progress was made: the time for the next begins.
 void restart_deadline(self_pointer self) {
   auto& state = self->state;
-  ++state.deadline;
-  self->delayed_send(self, state.config->options.step_timeout, tick_atom::value, state.deadline);
+  state.deadline = self->clock().now() + state.config->options.step_timeout;
+  state.timer.set(self, state.deadline);
+}
+
+void tick(self_pointer self) {
+  auto& state = self->state;
+  state.timer.rang();
+  if (self->clock().now() >= state.deadline)
+    return fail(self, make_error(errc::timed_out, "no hop answered within the step's time"));
+  if (state.deadline != alarm::never) state.timer.set(self, state.deadline);
 }
 
 void send_steps(self_pointer self) {
@@ -251,7 +262,7 @@ void send_steps(self_pointer self) {
     next->from = state.config->self;
     state.sent = next->seq;
     ++state.untaken;
-    self->request(state.first, state.config->options.step_timeout, step_atom::value, std::move(*next))
+    self->request(state.first, caf::infinite, step_atom::value, std::move(*next))
         .then(
             [self](taken) {
               --self->state.untaken;
@@ -304,7 +315,7 @@ caf::result<taken> take(self_pointer self, step& output) {
   state.forward->take(std::move(output.hidden));
   if (state.forward->complete()) {
     state.position = state.forward->end();
-    ++state.deadline;
+    state.deadline = alarm::never;
     auto reply = state.forward->reply();
     state.forward.reset();
     state.answer.deliver(std::move(reply));
@@ -329,24 +340,13 @@ void progress(self_pointer self, const applied& event) {
   if (!h) return;
   state.trace.push_back({static_cast<uint32_t>(h - state.hops.data()), event.seq, event.micros, self->clock().now()});
   if (state.trace.size() > trace_length) state.trace.pop_front();
-  if (state.forward && state.forward->is_decode()) {
-    h->decode_micros.push_back(event.micros);
-    if (h->decode_micros.size() > 64) h->decode_micros.pop_front();
-  }
-}
-
-double median_ms(std::vector<uint32_t> micros) {
-  if (micros.empty()) return 0;
-  auto middle = micros.begin() + static_cast<std::ptrdiff_t>(micros.size() / 2);
-  std::nth_element(micros.begin(), middle, micros.end());
-  return *middle / 1000.0;
+  if (state.forward && state.forward->is_decode()) h->decode_micros.add(event.micros);
 }
 
 route_status status(self_pointer self) {
   auto& state = self->state;
   route_status result;
-  for (auto& h : state.hops)
-    result.hops.push_back({h.plan.peer, h.plan.blocks, median_ms({h.decode_micros.begin(), h.decode_micros.end()})});
+  for (auto& h : state.hops) result.hops.push_back({h.plan.peer, h.plan.blocks, h.decode_micros.get() / 1000.0});
   result.position = state.position;
   result.trace = {state.trace.begin(), state.trace.end()};
   return result;
@@ -379,10 +379,7 @@ route_impl::behavior_type route(self_pointer self, const route_config& config) {
         self->quit();
       },
       [self](refused_atom, const step_refused& refusal) { fail(self, make_error(refusal.code, refusal.text)); },
-      [self](tick_atom, uint64_t deadline) {
-        if (self->state.forward && deadline == self->state.deadline)
-          fail(self, make_error(errc::timed_out, "no hop answered within the step's time"));
-      }};
+      [self](tick_atom) { tick(self); }};
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 #include <utility>
 
 #include <caf/actor_system.hpp>
-#include <caf/sec.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/system_messages.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/alarm.hpp"
 #include "actors/policy/output_log.hpp"
 #include "actors/policy/step_order.hpp"
 #include "actors/spawn.hpp"
@@ -21,6 +21,10 @@
 
 namespace corolla::actors {
 namespace {
+
+// How long the report of a decode step may wait for the next one: half of the shortest time after which a route asks
+// which hop is late.
+constexpr auto report_pause = std::chrono::milliseconds{125};
 
 // A step from when it was accepted until its output has been sent.
 struct accepted_step {
@@ -47,10 +51,17 @@ struct session_state {
   uint64_t steps = 0;
   uint64_t dropped = 0;
   uint32_t position = 0;  // tokens in the cache
+  // When the block's next answer, and the next hop's, is overdue.
+  alarm::time_point block_due = alarm::never;
+  alarm::time_point next_due = alarm::never;
+  std::optional<applied> unreported;  // the latest, where the client has not been told
+  alarm::time_point report_due{};     // not before
+  alarm timer;
   static constexpr const char* name = "session";
 };
 
-using session_pointer = new_session_actor::stateful_pointer<session_state>;
+using session_impl = new_session_actor::extend<caf::reacts_to<tick_atom>>;
+using session_pointer = session_impl::stateful_pointer<session_state>;
 
 // -- ending ---------------------------------------------------------------------------------------------------------
 
@@ -63,26 +74,57 @@ void fail(session_pointer self, errc code, const std::string& text) {
 }
 
 // What to say of an error whose code goes beside it.
-std::string sentence(const caf::error& reason, std::chrono::milliseconds deadline) {
-  if (reason == caf::sec::request_timeout) return "no answer within " + std::to_string(deadline.count()) + " ms";
+std::string sentence(const caf::error& reason) {
   auto text = describe(reason);
   const auto name = std::string{to_string(code_of(reason))} + ": ";
   return text.starts_with(name) ? text.substr(name.size()) : text;
 }
 
 void block_failed(session_pointer self, const caf::error& reason) {
-  auto& config = self->state.config;
-  fail(self, code_of(reason), "blocks " + to_string(config.blocks) + ": " + sentence(reason, config.step_timeout));
+  fail(self, code_of(reason), "blocks " + to_string(self->state.config.blocks) + ": " + sentence(reason));
 }
 
 void next_failed(session_pointer self, uint64_t seq, const caf::error& reason) {
   // Errors of CAF's own say that the actor on the other side is gone, or silent.
   const bool is_gone = reason.category() == caf::atom("system") || reason.category() == caf::atom("exit");
-  const auto code = is_gone && reason != caf::sec::request_timeout ? errc::link_lost : code_of(reason);
   fail(
-      self, code,
-      "the next hop did not take step " + std::to_string(seq) + ": " +
-          sentence(reason, self->state.config.step_timeout));
+      self, is_gone ? errc::link_lost : code_of(reason),
+      "the next hop did not take step " + std::to_string(seq) + ": " + sentence(reason));
+}
+
+// -- deadlines ------------------------------------------------------------------------------------------------------
+
+// What is awaited from the block or the next hop has the whole time again, or is not awaited any more.
+void restart(session_pointer self, alarm::time_point& due, size_t awaited) {
+  auto& state = self->state;
+  due = awaited == 0 ? alarm::never : self->clock().now() + state.config.step_timeout;
+  state.timer.set(self, due);
+}
+
+// Each frame to the client costs a link's two ends about as much as the step itself: of decode steps the latest is told
+// from time to time, and a step of a prompt at once.
+void report(session_pointer self, applied event, uint32_t tokens) {
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  if (tokens == 1 && now < state.report_due) {
+    state.unreported = event;
+    return state.timer.set(self, state.report_due);
+  }
+  state.unreported.reset();
+  if (tokens == 1) state.report_due = now + report_pause;
+  self->send(state.config.events, applied_atom::value, event);
+}
+
+void tick(session_pointer self) {
+  auto& state = self->state;
+  const auto now = self->clock().now();
+  const auto text = "no answer within " + std::to_string(state.config.step_timeout.count()) + " ms";
+  if (now >= state.block_due)
+    return fail(self, errc::timed_out, "blocks " + to_string(state.config.blocks) + ": " + text);
+  if (now >= state.next_due) return fail(self, errc::timed_out, "the next hop takes no more steps: " + text);
+  state.timer.rang();
+  state.timer.set(self, std::min(state.block_due, state.next_due));
+  if (auto event = std::exchange(state.unreported, std::nullopt)) report(self, *event, 1);
 }
 
 void on_down(session_pointer self, const caf::down_msg& down) {
@@ -197,12 +239,13 @@ model::tensor first_tokens(const model::tensor& hidden, uint32_t tokens) {
 
 void forward(session_pointer self, step output) {
   auto& state = self->state;
-  ++state.untaken;
+  if (state.untaken++ == 0) restart(self, state.next_due, 1);
   const auto seq = output.seq;
-  self->request(state.next, state.config.step_timeout, step_atom::value, std::move(output))
+  self->request(state.next, caf::infinite, step_atom::value, std::move(output))
       .then(
           [self](const taken&) {
-            --self->state.untaken;
+            auto& s = self->state;
+            restart(self, s.next_due, --s.untaken);
             ask_block(self);
           },
           [self, seq](const caf::error& reason) { next_failed(self, seq, reason); });
@@ -213,7 +256,7 @@ void output_ready(session_pointer self, block_output& output) {
   auto& state = self->state;
   auto done = std::move(state.accepted.front());
   state.accepted.pop_front();
-  --state.asked;
+  restart(self, state.block_due, --state.asked);
   state.order->applied();
   ++state.steps;
   auto& s = done.request;
@@ -226,7 +269,7 @@ void output_ready(session_pointer self, block_output& output) {
     done.answer.deliver(make_error(errc::no_room, "the output log is full"));
     return fail(self, errc::no_room, "the output log is full");
   }
-  self->send(state.config.events, applied_atom::value, applied{state.config.id, s.seq, output.micros});
+  report(self, {state.config.id, s.seq, output.micros}, tokens);
   forward(self, std::move(s));
   done.answer.deliver(taken{});
   ask_block(self);
@@ -238,9 +281,10 @@ void ask_block(session_pointer self) {
   auto& state = self->state;
   if (!state.next) return;
   while (state.asked < state.accepted.size() && state.asked + state.untaken < wire::limits::untaken_steps) {
+    if (state.asked == 0) restart(self, state.block_due, 1);
     auto& s = state.accepted[state.asked++].request;
     block_step work{state.config.cache, s.position, s.hypo_ids, std::move(s.hidden), state.config.wire};
-    self->request(state.config.block, state.config.step_timeout, step_atom::value, std::move(work))
+    self->request(state.config.block, caf::infinite, step_atom::value, std::move(work))
         .then(
             // Answers come in the order of requests: the block takes a session's steps one by one.
             [self](block_output& output) { output_ready(self, output); },
@@ -254,7 +298,7 @@ session_status status(const session_state& state) {
           state.steps,     state.position,      state.dropped,       state.log->bytes()};
 }
 
-new_session_actor::behavior_type session(session_pointer self, session_config config) {
+session_impl::behavior_type session(session_pointer self, session_config config) {
   auto& state = self->state;
   state.config = std::move(config);
   state.order.emplace(state.config.epoch, state.config.max_length);
@@ -268,6 +312,7 @@ new_session_actor::behavior_type session(session_pointer self, session_config co
         fail(self, why.code, "the next hop refused step " + std::to_string(why.seq) + ": " + why.text);
       },
       [self](close_atom) { self->quit(); },
+      [self](tick_atom) { tick(self); },
       [self](status_atom) { return status(self->state); },
       [self](attach_atom, const step_sink_actor& next) {
         self->state.next = next;

@@ -26,7 +26,7 @@ struct session_config {
   block_actor block;
   session_events_actor events;
   uint64_t log_bytes = 0;  ///< room of the output log: batch x max_length x hidden_size x bytes of one
-  /// For each answer of the block, and of the next hop.
+  /// Without an answer of the block, or of the next hop, where one is awaited.
   std::chrono::milliseconds step_timeout{60'000};
 };
 

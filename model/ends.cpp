@@ -30,13 +30,19 @@ std::vector<int64_t> read_eos_ids(const checkpoint& source) {
   return ids.get<std::vector<int64_t>>();
 }
 
+std::unique_ptr<outer_layers> load_weights(
+    const family& kind, const checkpoint& source, const ends_options& options, c10::Device device) {
+  weight_memory memory;
+  return kind.load_outer(weight_source(source, options.compute, device, memory));
+}
+
 class model_ends final : public ends {
  public:
   model_ends(std::unique_ptr<family> kind, const checkpoint& source, const ends_options& options, c10::Device device)
       : family_(std::move(kind)),
         compute_(options.compute),
         device_(device),
-        layers_(family_->load_outer(weight_source(source, options.compute, device))),
+        layers_(load_weights(*family_, source, options, device)),
         eos_ids_(read_eos_ids(source)) {}
 
   int64_t hidden_size() const override { return family_->dims().hidden_size; }

@@ -52,32 +52,54 @@ COROLLA_AVX2 inline float sum(__m256 v) {
   return _mm_cvtss_f32(s);
 }
 
-/// Rows x Columns outputs at (row, column).  Prefetch asks for the weights of the next tile: the processor's own
-/// prefetcher stops at a page's end, which shows where several rows keep it from running ahead.
-template <int Rows, int Columns, bool Prefetch, class Weight>
+/// What becomes of the next tile's weights.
+enum class ahead {
+  nothing,  ///< left to the processor's own prefetcher, which stops at a page's end
+  stay,     ///< fetched: the rows after these need them again
+  pass,     ///< fetched past the caches: they are used once, and what else the processor works with stays
+};
+
+template <ahead Ahead>
+COROLLA_AVX2 inline void fetch(const void* p) {
+  if constexpr (Ahead == ahead::stay) _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+  if constexpr (Ahead == ahead::pass) _mm_prefetch(static_cast<const char*>(p), _MM_HINT_NTA);
+}
+
+/// Adds the products of eight places of the depth; `x` and `w` point to the first of them.
+template <int Rows, int Columns, class Weight>
+COROLLA_AVX2 [[gnu::always_inline]] inline void add_products(
+    const float* x, const Weight* w, int64_t depth, __m256 (&sums)[Rows][Columns]) {
+  __m256 weights[Columns];
+  COROLLA_UNROLL
+  for (int c = 0; c < Columns; ++c) weights[c] = load(w + c * depth);
+  COROLLA_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    const auto inputs = load(x + r * depth);
+    COROLLA_UNROLL
+    for (int c = 0; c < Columns; ++c) sums[r][c] = _mm256_fmadd_ps(inputs, weights[c], sums[r][c]);
+  }
+}
+
+/// Rows x Columns outputs at (row, column).
+template <int Rows, int Columns, ahead Ahead, class Weight>
 COROLLA_AVX2 void compute_tile(const row_product<Weight>& p, depth_block block, int64_t row, int64_t column) {
   const auto* x = p.input + row * p.depth;
   const auto* w = p.weight + column * p.depth;
-  __m256 sums[Rows][Columns], weights[Columns];
+  constexpr int64_t line = 64 / sizeof(Weight);
+  __m256 sums[Rows][Columns];
   COROLLA_UNROLL
   for (int r = 0; r < Rows; ++r) {
     COROLLA_UNROLL
     for (int c = 0; c < Columns; ++c) sums[r][c] = _mm256_setzero_ps();
   }
   auto d = block.begin;
-  for (; d + lanes <= block.end; d += lanes) {
+  for (; d + line <= block.end; d += line) {
     COROLLA_UNROLL
-    for (int c = 0; c < Columns; ++c) {
-      weights[c] = load(w + c * p.depth + d);
-      if constexpr (Prefetch) _mm_prefetch(reinterpret_cast<const char*>(w + (c + Columns) * p.depth + d), _MM_HINT_T0);
-    }
+    for (int c = 0; c < Columns; ++c) fetch<Ahead>(w + (c + Columns) * p.depth + d);
     COROLLA_UNROLL
-    for (int r = 0; r < Rows; ++r) {
-      const auto inputs = load(x + r * p.depth + d);
-      COROLLA_UNROLL
-      for (int c = 0; c < Columns; ++c) sums[r][c] = _mm256_fmadd_ps(inputs, weights[c], sums[r][c]);
-    }
+    for (int64_t l = 0; l < line; l += lanes) add_products<Rows, Columns>(x + d + l, w + d + l, p.depth, sums);
   }
+  for (; d + lanes <= block.end; d += lanes) add_products<Rows, Columns>(x + d, w + d, p.depth, sums);
   if (d < block.end) {
     for (int r = 0; r < Rows; ++r)
       for (int c = 0; c < Columns; ++c)
@@ -91,35 +113,34 @@ COROLLA_AVX2 void compute_tile(const row_product<Weight>& p, depth_block block, 
 }
 
 /// All columns of [begin, end) for some rows.
-template <int Rows, int Columns, bool Prefetch, class Weight>
+template <int Rows, int Columns, ahead Ahead, class Weight>
 void compute_rows(const row_product<Weight>& p, depth_block block, int64_t row, int64_t begin, int64_t end) {
   auto column = begin;
-  for (; column + Columns <= end; column += Columns) compute_tile<Rows, Columns, Prefetch>(p, block, row, column);
-  for (; column < end; ++column) compute_tile<Rows, 1, false>(p, block, row, column);
+  for (; column + Columns <= end; column += Columns) compute_tile<Rows, Columns, Ahead>(p, block, row, column);
+  for (; column < end; ++column) compute_tile<Rows, 1, ahead::nothing>(p, block, row, column);
 }
 
 /// The tile for 1 to 8 rows: as many sums as the sixteen registers hold.
-template <bool Prefetch, class Weight>
+template <ahead Ahead, class Weight>
 void compute_few_rows(
     const row_product<Weight>& p, depth_block block, int64_t row, int64_t rows, int64_t begin, int64_t end) {
   switch (rows) {
-    // One row is bound by memory, which a processor reads best when left alone.
     case 1:
-      return compute_rows<1, 8, false>(p, block, row, begin, end);
+      return compute_rows<1, 8, Ahead>(p, block, row, begin, end);
     case 2:
-      return compute_rows<2, 6, Prefetch>(p, block, row, begin, end);
+      return compute_rows<2, 6, Ahead>(p, block, row, begin, end);
     case 3:
-      return compute_rows<3, 4, Prefetch>(p, block, row, begin, end);
+      return compute_rows<3, 4, Ahead>(p, block, row, begin, end);
     case 4:
-      return compute_rows<4, 3, Prefetch>(p, block, row, begin, end);
+      return compute_rows<4, 3, Ahead>(p, block, row, begin, end);
     case 5:
-      return compute_rows<5, 1, Prefetch>(p, block, row, begin, end);
+      return compute_rows<5, 1, Ahead>(p, block, row, begin, end);
     case 6:
-      return compute_rows<6, 1, Prefetch>(p, block, row, begin, end);
+      return compute_rows<6, 1, Ahead>(p, block, row, begin, end);
     case 7:
-      return compute_rows<7, 1, Prefetch>(p, block, row, begin, end);
+      return compute_rows<7, 1, Ahead>(p, block, row, begin, end);
     case 8:
-      return compute_rows<8, 1, Prefetch>(p, block, row, begin, end);
+      return compute_rows<8, 1, Ahead>(p, block, row, begin, end);
     default:
       throw std::logic_error("no tile has so many rows");
   }
@@ -127,10 +148,10 @@ void compute_few_rows(
 
 template <class Weight>
 void compute_block(const row_product<Weight>& p, depth_block block, int64_t begin, int64_t end) {
-  if (p.rows <= 8) return compute_few_rows<true>(p, block, 0, p.rows, begin, end);
-  compute_few_rows<true>(p, block, 0, 4, begin, end);
+  if (p.rows <= 8) return compute_few_rows<ahead::pass>(p, block, 0, p.rows, begin, end);
+  compute_few_rows<ahead::stay>(p, block, 0, 4, begin, end);
   for (int64_t row = 4; row < p.rows; row += 4)
-    compute_few_rows<false>(p, block, row, std::min<int64_t>(4, p.rows - row), begin, end);
+    compute_few_rows<ahead::nothing>(p, block, row, std::min<int64_t>(4, p.rows - row), begin, end);
 }
 
 }  // namespace

@@ -69,8 +69,9 @@ class block_span final : public span {
             cache_layout(*family_, blocks, options), at::TensorOptions(scalar_type(options.compute)).device(device)) {}
 
   void load_weights(const checkpoint& source, const std::function<void(uint32_t, uint32_t)>& progress) {
+    weight_memory memory;
     for (auto index = blocks_.begin; index < blocks_.end; ++index) {
-      layers_.push_back(family_->load_block(weight_source(source, compute_, device_), index));
+      layers_.push_back(family_->load_block(weight_source(source, compute_, device_, memory), index));
       if (progress) progress(static_cast<uint32_t>(layers_.size()), blocks_.size());
     }
   }

@@ -8,13 +8,14 @@
 #include <c10/core/Device.h>
 
 #include "model/checkpoint.hpp"
+#include "model/weight_memory.hpp"
 
 namespace corolla::model {
 
 class weight_source {
  public:
-  /// `source` must outlive it.
-  weight_source(const checkpoint& source, dtype type, c10::Device device);
+  /// `source` and `memory` must outlive it; the tensors may outlive both.
+  weight_source(const checkpoint& source, dtype type, c10::Device device, weight_memory& memory);
   /// Gives back what converting the tensors left unused in the heap.
   ~weight_source();
   weight_source(const weight_source&) = delete;
@@ -32,10 +33,14 @@ class weight_source {
 
  private:
   void check(const std::string& name, const shape& expected) const;
+  /// In the file's type or another, in memory that may come and go.
+  at::Tensor read(const std::string& name, const shape& expected) const;
+  at::Tensor empty(const shape& dims) const;
 
   const checkpoint& source_;
   dtype type_;
   c10::Device device_;
+  weight_memory& memory_;
 };
 
 }  // namespace corolla::model

@@ -7,8 +7,9 @@
 
 namespace corolla::runtime {
 
-/// `inference`: decode tokens/s over three server processes against the same model in this process.  All processes
-/// share one processor, so that both sides have the same compute; rounds alternate.
+/// `inference`: decode tokens/s over three server processes against the same model in this process.  Each
+/// process is pinned to one processor, neighbours on the route to different ones where there are two; rounds alternate,
+/// and the ratio is the median of theirs.
 std::vector<bench_row> bench_inference(const bench_settings& settings);
 
 /// `prefill`: a prompt of 512 tokens over two servers with a processor each, chunks flowing against one chunk at a

@@ -2,7 +2,6 @@
 // in tests.  It keeps whom it owes an answer, and sees to it that all of them get one.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -15,6 +14,7 @@
 #include <caf/system_messages.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/alarm.hpp"
 #include "actors/wire/link.hpp"
 #include "actors/wire/link_core.hpp"
 
@@ -89,7 +89,7 @@ class link_driver : private link_events {
   }
 
   void tick() {
-    armed_ = link_core::time_point::max();
+    alarm_.rang();
     // A machine that was too busy to read must not take its peer for dead.
     if (core_->is_established() && connection_->has_unread()) core_->heard(now());
     core_->tick(now());
@@ -102,7 +102,7 @@ class link_driver : private link_events {
     if (auto& over = core_->over()) return end(make_error(over->code, over->text));
     // Between two pieces comes what is to be read, on this link and on others: an urgent message waits for one piece.
     if (!connection_->busy() && core_->has_more()) connection_->yield();
-    arm();
+    alarm_.set(self_, core_->deadline());
   }
 
   /// Every end of the link goes through here: whoever waits for it hears why.
@@ -148,13 +148,6 @@ class link_driver : private link_events {
     return start_.config->judge ? start_.config->judge(said.certificate, info_) : std::nullopt;
   }
 
-  void arm() {
-    auto deadline = core_->deadline();
-    if (deadline >= armed_) return;
-    armed_ = deadline;
-    self_->delayed_send(self_, std::max(deadline - now(), link_core::time_point::duration{0}), tick_atom::value);
-  }
-
   // link_events
   void established(const crypto::peer_id&, const hello&) override {
     connection_->set_read_size(proved_read_bytes);
@@ -182,7 +175,7 @@ class link_driver : private link_events {
   Connection* connection_ = nullptr;
   std::unique_ptr<link_core> core_;
   frame_sink_actor owner_;
-  link_core::time_point armed_ = link_core::time_point::max();  // when the earliest tick comes
+  alarm alarm_;
   outbox::ticket tickets_ = 0;
   std::unordered_map<outbox::ticket, caf::typed_response_promise<taken>> unsent_;
   std::deque<caf::typed_response_promise<std::chrono::microseconds>> pings_;

@@ -39,6 +39,14 @@ class span_reader : public std::streambuf {
   size_t left() const { return static_cast<size_t>(egptr() - gptr()); }
 };
 
+/// cereal wants a stream, and a new one costs more than all it does for a step: each looks its locale's facets up.
+template <class Stream>
+Stream& stream_over(std::streambuf& bytes) {
+  thread_local Stream stream{nullptr};
+  stream.rdbuf(&bytes);
+  return stream;
+}
+
 }  // namespace
 
 template <class Body>
@@ -46,8 +54,8 @@ std::vector<std::byte> encode_body(const Body& body) {
   std::vector<std::byte> bytes;
   bytes.reserve(128);
   vector_writer writer{bytes};
-  std::ostream stream{&writer};
-  cereal::PortableBinaryOutputArchive archive{stream, cereal::PortableBinaryOutputArchive::Options::LittleEndian()};
+  cereal::PortableBinaryOutputArchive archive{
+      stream_over<std::ostream>(writer), cereal::PortableBinaryOutputArchive::Options::LittleEndian()};
   archive(body);
   return bytes;
 }
@@ -57,9 +65,8 @@ std::optional<Body> decode_body(std::span<const std::byte> bytes) {
   // The leading byte says which endianness the writer used: only little-endian is spoken here.
   if (bytes.empty() || bytes[0] != std::byte{1}) return std::nullopt;
   span_reader reader{bytes};
-  std::istream stream{&reader};
   try {
-    cereal::PortableBinaryInputArchive archive{stream};
+    cereal::PortableBinaryInputArchive archive{stream_over<std::istream>(reader)};
     Body body;
     archive(body);
     if (reader.left() != 0) return std::nullopt;

@@ -77,7 +77,8 @@ struct close_body {
   bool operator==(const close_body&) const = default;
 };
 
-/// APPLIED, on the stream of OPEN, to the client: the hop has computed and forwarded step `seq` in `micros`.
+/// APPLIED, on the stream of OPEN, to the client: the hop has computed and forwarded step `seq` in `micros`, and
+/// all before it.
 struct applied_body {
   uint64_t seq = 0;
   uint32_t micros = 0;

@@ -10,8 +10,6 @@ namespace {
 
 /// How long this node's own actors may take to answer what a peer asked.
 constexpr auto local_timeout = std::chrono::seconds{30};
-/// A step may wait so long at its session before it is taken: the route gives up sooner.
-constexpr auto taken_timeout = std::chrono::minutes{10};
 /// Steps may wait while the session they are for is looked up.  The stream's credit bounds their tensors but not their
 /// number, since steps of a few tokens, or of none, are small: this bounds their bodies.
 constexpr size_t max_waiting_bytes = limits::chunk_bytes;
@@ -69,7 +67,8 @@ static void take_step(peer_pointer self, uint64_t stream, incoming& message) {
   auto give_back = [self, stream, payload] {
     if (payload > 0) self->send(self->state.link, consumed_atom::value, stream, payload);
   };
-  self->request(edge->target, taken_timeout, step_atom::value, std::move(std::get<step>(converted)))
+  // Without a timeout: a session answers for all its steps when it ends, and keeps its own deadlines.
+  self->request(edge->target, caf::infinite, step_atom::value, std::move(std::get<step>(converted)))
       .then(
           [give_back](taken) { give_back(); },
           [self, stream, seq, give_back](caf::error& reason) {

@@ -15,8 +15,6 @@
 namespace corolla::actors::wire {
 namespace {
 
-/// Until the last byte of a step has gone out: a hop that takes no more is given up by its route sooner.
-constexpr auto taken_timeout = std::chrono::minutes{10};
 constexpr auto attach_timeout = std::chrono::seconds{30};
 
 struct proxy_state {
@@ -113,7 +111,8 @@ void send_step(sink_pointer self, step& s, caf::typed_response_promise<taken> an
   auto settle = [self, cls] {
     if (cls == priority::bulk) --self->state.bulk_on_its_way;
   };
-  self->request(state.link, taken_timeout, frame_atom::value, step_message(state.stream, cls, s))
+  // Without a timeout: the link answers everybody when it ends, and a hop that takes no more is given up by its route.
+  self->request(state.link, caf::infinite, frame_atom::value, step_message(state.stream, cls, s))
       .then(
           [settle, answer](taken done) mutable {
             settle();

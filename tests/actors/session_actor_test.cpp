@@ -72,6 +72,28 @@ BOOST_FIXTURE_TEST_CASE(two_sessions_in_a_chain_give_what_one_over_all_blocks_gi
   BOOST_TEST(client->done.size() == 3u + 6u);
 }
 
+BOOST_FIXTURE_TEST_CASE(every_step_of_a_prompt_is_reported_and_of_decode_steps_the_latest_in_time, session_fixture) {
+  auto session = open();
+  auto reported = [&] {
+    std::vector<uint64_t> seqs;
+    for (const auto& event : client->done) seqs.push_back(event.seq);
+    return seqs;
+  };
+  send(session, chunk(0, 2));
+  send(session, chunk(2, 2));
+  send(session, chunk(4, 1));
+  BOOST_TEST(reported() == (std::vector<uint64_t>{1, 2, 3}), boost::test_tools::per_element());
+  send(session, chunk(5, 1));
+  send(session, chunk(6, 1));
+  time.pass(124ms);
+  BOOST_TEST(client->done.size() == 3u);
+  time.pass(1ms);
+  BOOST_TEST(reported() == (std::vector<uint64_t>{1, 2, 3, 5}), boost::test_tools::per_element());
+  // Nothing more to say.
+  time.pass(1s);
+  BOOST_TEST(client->done.size() == 4u);
+}
+
 BOOST_FIXTURE_TEST_CASE(outputs_have_the_type_of_the_wire, session_fixture) {
   config.wire = model::dtype::bfloat16;
   auto session = open();
