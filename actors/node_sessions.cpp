@@ -71,6 +71,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.id = request.session;
   config.client = o->client;
   config.upstream = request.upstream;
+  config.next = request.next;
   config.epoch = request.epoch;
   config.blocks = request.blocks;
   config.batch = request.batch;
@@ -137,7 +138,7 @@ caf::result<session_actor> open(
           [self, o](caf::error& reason) {
             refuse(
                 self, o,
-                make_error(code_of(reason), "next hop " + o->request.next.to_string() + ": " + describe(reason)));
+                make_error(code_of(reason), "next hop " + o->request.next.to_string() + ": " + sentence(reason)));
           });
   return o->answer;
 }

@@ -28,6 +28,12 @@ std::string describe(const caf::error& reason) {
   return result;
 }
 
+std::string sentence(const caf::error& reason) {
+  auto text = describe(reason);
+  const auto code = std::string{to_string(code_of(reason))} + ": ";
+  return text.starts_with(code) ? text.substr(code.size()) : text;
+}
+
 errc code_of(const caf::error& reason) {
   if (reason.category() == category) return static_cast<errc>(reason.code());
   if (reason == caf::sec::request_timeout) return errc::timed_out;

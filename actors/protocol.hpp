@@ -38,6 +38,8 @@ using crypto::peer_id;
 caf::error make_error(errc code, std::string text);
 /// The sentence, whatever the category ("link_lost: 127.0.0.1:4711 closed the connection").
 std::string describe(const caf::error& reason);
+/// The same without the code, for where that stands beside it or in front of it all.
+std::string sentence(const caf::error& reason);
 /// The code, if the category is "corolla"; errc::timed_out for CAF's request_timeout; else errc::compute_failed.
 errc code_of(const caf::error& reason);
 

@@ -131,7 +131,7 @@ void open_answered(
   h.control = std::move(control);
   if (refusal) {
     state.excluded.insert(h.plan.peer);
-    state.refusal = make_error(code_of(refusal), "server " + h.plan.peer.to_string() + ": " + describe(refusal));
+    state.refusal = make_error(code_of(refusal), "server " + h.plan.peer.to_string() + ": " + sentence(refusal));
   }
   if (--state.opens_left == 0) opens_settled(self);
 }
@@ -358,7 +358,7 @@ void peer_lost(self_pointer self, const caf::down_msg& down) {
       return fail(
           self, make_error(
                     errc::link_lost, "server " + h.plan.peer.to_string() + " of blocks " + to_string(h.plan.blocks) +
-                                         " was lost: " + describe(down.reason)));
+                                         " was lost: " + sentence(down.reason)));
 }
 
 route_impl::behavior_type route(self_pointer self, const route_config& config) {

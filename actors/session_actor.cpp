@@ -73,15 +73,13 @@ void fail(session_pointer self, errc code, const std::string& text) {
   self->quit();
 }
 
-// What to say of an error whose code goes beside it.
-std::string sentence(const caf::error& reason) {
-  auto text = describe(reason);
-  const auto name = std::string{to_string(code_of(reason))} + ": ";
-  return text.starts_with(name) ? text.substr(name.size()) : text;
-}
-
 void block_failed(session_pointer self, const caf::error& reason) {
   fail(self, code_of(reason), "blocks " + to_string(self->state.config.blocks) + ": " + sentence(reason));
+}
+
+std::string next_hop(session_pointer self) {
+  auto& config = self->state.config;
+  return (config.last_hop ? "the client " : "the next hop ") + config.next.to_string();
 }
 
 void next_failed(session_pointer self, uint64_t seq, const caf::error& reason) {
@@ -89,7 +87,7 @@ void next_failed(session_pointer self, uint64_t seq, const caf::error& reason) {
   const bool is_gone = reason.category() == caf::atom("system") || reason.category() == caf::atom("exit");
   fail(
       self, is_gone ? errc::link_lost : code_of(reason),
-      "the next hop did not take step " + std::to_string(seq) + ": " + sentence(reason));
+      next_hop(self) + " did not take step " + std::to_string(seq) + ": " + sentence(reason));
 }
 
 // -- deadlines ------------------------------------------------------------------------------------------------------
@@ -121,7 +119,7 @@ void tick(session_pointer self) {
   const auto text = "no answer within " + std::to_string(state.config.step_timeout.count()) + " ms";
   if (now >= state.block_due)
     return fail(self, errc::timed_out, "blocks " + to_string(state.config.blocks) + ": " + text);
-  if (now >= state.next_due) return fail(self, errc::timed_out, "the next hop takes no more steps: " + text);
+  if (now >= state.next_due) return fail(self, errc::timed_out, next_hop(self) + " takes no more steps: " + text);
   state.timer.rang();
   state.timer.set(self, std::min(state.block_due, state.next_due));
   if (auto event = std::exchange(state.unreported, std::nullopt)) report(self, *event, 1);
@@ -130,10 +128,11 @@ void tick(session_pointer self) {
 void on_down(session_pointer self, const caf::down_msg& down) {
   auto& state = self->state;
   if (down.source == state.config.events) return self->quit();  // nobody is left to be told
-  if (down.source == state.next) return fail(self, errc::link_lost, "the next hop is gone: " + describe(down.reason));
+  if (down.source == state.next)
+    return fail(self, errc::link_lost, next_hop(self) + " is gone: " + sentence(down.reason));
   if (down.source == state.config.block)
     fail(
-        self, errc::compute_failed, "blocks " + to_string(state.config.blocks) + " are gone: " + describe(down.reason));
+        self, errc::compute_failed, "blocks " + to_string(state.config.blocks) + " are gone: " + sentence(down.reason));
 }
 
 // -- coming in ------------------------------------------------------------------------------------------------------
@@ -309,7 +308,7 @@ session_impl::behavior_type session(session_pointer self, session_config config)
   return {
       [self](step_atom, step& s) { return take_step(self, s); },
       [self](refused_atom, const step_refused& why) {
-        fail(self, why.code, "the next hop refused step " + std::to_string(why.seq) + ": " + why.text);
+        fail(self, why.code, next_hop(self) + " refused step " + std::to_string(why.seq) + ": " + why.text);
       },
       [self](close_atom) { self->quit(); },
       [self](tick_atom) { tick(self); },

@@ -15,6 +15,7 @@ struct session_config {
   session_id id;
   peer_id client;
   peer_id upstream;    ///< who sends steps
+  peer_id next;        ///< who takes outputs
   uint64_t epoch = 1;  ///< of both edges
   model::block_range blocks;
   uint32_t batch = 1;

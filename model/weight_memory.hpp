@@ -8,7 +8,7 @@ namespace corolla::model {
 
 /// Gives out parts of large anonymous mappings that the kernel may back with huge pages (where
 /// /sys/kernel/mm/transparent_hugepage/enabled is `madvise` or `always`): weights are read from end to end for every
-/// token, and with 4 KiB pages a tenth of that time goes into looking up addresses.  Not for what comes and goes: a
+/// token, and with 4 KiB pages looking up their addresses takes a part of that time.  Not for what comes and goes: a
 /// mapping is given back when the last of its parts is.
 class weight_memory {
  public:

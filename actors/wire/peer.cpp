@@ -24,12 +24,6 @@ void refuse_step(peer_pointer self, uint64_t stream, uint64_t seq, errc code, st
   reply(self, frame_type::step_refused, stream, body);
 }
 
-std::string sentence(const caf::error& reason) {
-  auto text = describe(reason);
-  auto prefix = std::string{to_string(code_of(reason))} + ": ";
-  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
-}
-
 void end_link(peer_pointer self, std::string text) {
   self->send(self->state.link, close_atom::value, errc::protocol_violation, std::move(text));
 }

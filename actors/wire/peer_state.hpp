@@ -77,8 +77,6 @@ Use* use_of(peer_pointer self, uint64_t stream) {
 /// Answers no, and ends the stream.
 void refuse(peer_pointer self, uint64_t stream, errc code, std::string_view text);
 void refuse_step(peer_pointer self, uint64_t stream, uint64_t seq, errc code, std::string_view text);
-/// The sentence of an error alone: the code travels beside it.
-std::string sentence(const caf::error& reason);
 /// The peer broke the protocol.
 void end_link(peer_pointer self, std::string text);
 /// Whoever the message was for has taken it: credit goes back.

@@ -127,6 +127,7 @@ struct session_fixture {
     session_config c;
     c.id.bytes.fill(7);
     c.client = c.upstream = client_peer;
+    c.next = peer(9);
     c.epoch = edge;
     c.blocks = {0, 8};
     c.max_length = 16;

@@ -154,9 +154,7 @@ BOOST_DATA_TEST_CASE(greedy_tokens_are_those_of_the_reference, data::make(names)
 
 BOOST_DATA_TEST_CASE(bfloat16_is_near_the_reference, data::make(names), name) {
   const golden g(name);
-  model::span_options options;
-  options.compute = model::dtype::bfloat16;
-  auto m = local_model::load(*g.source, {}, options);
+  auto m = local_model::load(*g.source, {}, test_options(model::dtype::bfloat16));
   const auto hidden = g["embeddings"];
   const auto expected = g["logits"];
   local_session session(m, static_cast<uint32_t>(hidden.dim(0)), length_of(hidden));

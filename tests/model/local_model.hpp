@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -40,13 +41,22 @@ inline model::span_step step_of(
   return step;
 }
 
+/// Where models are loaded: COROLLA_TEST_DEVICE, or the processor.
+inline model::span_options test_options(model::dtype compute = model::dtype::float32) {
+  model::span_options options;
+  options.compute = compute;
+  if (const auto* device = std::getenv("COROLLA_TEST_DEVICE")) options.device = device;
+  return options;
+}
+
 struct local_model {
   std::unique_ptr<model::ends> ends;
   std::vector<std::unique_ptr<model::span>> spans;
 
   /// Spans [0, cuts[0]), [cuts[0], cuts[1]) …
   static local_model load(
-      const model::checkpoint& source, std::vector<uint32_t> cuts = {}, const model::span_options& options = {}) {
+      const model::checkpoint& source, std::vector<uint32_t> cuts = {},
+      const model::span_options& options = test_options()) {
     local_model result;
     result.ends = model::ends::load(source, {options.compute, options.device});
     cuts.push_back(result.ends->num_blocks());
