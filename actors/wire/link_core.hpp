@@ -77,6 +77,8 @@ class link_core : private frame_reader::listener {
   bool pull(std::vector<char>& out);
   /// Another `pull` would give something.
   bool has_more() const;
+  /// What `pull` gave ends within an urgent message (class step).
+  bool is_amid_urgent() const { return rest_.cls == priority::step && !rest_.payload.empty(); }
 
   // -- the user --
 

@@ -98,7 +98,12 @@ class link_driver : private link_events {
 
   /// Gives the connection a piece, if it has taken the one before, and ends the link once it is over.
   void pump() {
-    if (!connection_->busy() && core_->pull(connection_->wr_buf())) connection_->flush();
+    // The pieces of an urgent message follow each other at once, as far as it is no large one.
+    for (int pieces = 0; pieces < urgent_pieces && !connection_->busy(); ++pieces) {
+      if (!core_->pull(connection_->wr_buf())) break;
+      connection_->flush();
+      if (!core_->is_amid_urgent()) break;
+    }
     if (auto& over = core_->over()) return end(make_error(over->code, over->text));
     // Between two pieces comes what is to be read, on this link and on others: an urgent message waits for one piece.
     if (!connection_->busy() && core_->has_more()) connection_->yield();
@@ -116,6 +121,7 @@ class link_driver : private link_events {
 
  private:
   static constexpr size_t proved_read_bytes = 256 * 1024;
+  static constexpr int urgent_pieces = 4;
 
   link_core::time_point now() const { return self_->clock().now(); }
 
