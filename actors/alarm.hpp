@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include <caf/actor_clock.hpp>
 
@@ -11,8 +12,9 @@
 namespace corolla::actors {
 
 /// Every timeout given to CAF wakes its clock's thread, and stays there until it has passed; what is awaited with every
-/// step keeps a time instead, and one tick_atom under way for the earliest of them.  The actor answers a tick with
-/// `rang`, looks at its times, and sets the alarm for those that are left.
+/// step keeps a time instead, and ticks (tick_atom) are under way for the earliest of them.  The actor answers each
+/// tick with `rang`, looks at its times, and sets the alarm for those that are left: at most one tick is under way for
+/// each kind of time that it sets, whatever comes between.
 class alarm {
  public:
   using time_point = caf::actor_clock::time_point;
@@ -21,15 +23,16 @@ class alarm {
   /// A tick comes at `at` or sooner.
   template <class Self>
   void set(Self self, time_point at) {
-    if (at >= armed_) return;
-    armed_ = at;
+    if (at == never || (!under_way_.empty() && under_way_.back() <= at)) return;
+    under_way_.push_back(at);
     self->delayed_send(self, std::max(at - self->clock().now(), time_point::duration{0}), tick_atom::value);
   }
 
-  void rang() { armed_ = never; }
+  /// The earliest tick has come.
+  void rang() { under_way_.pop_back(); }
 
  private:
-  time_point armed_ = never;
+  std::vector<time_point> under_way_;  // the earliest is the last
 };
 
 }  // namespace corolla::actors
