@@ -14,11 +14,9 @@
 #include "actors/wire/acceptor.hpp"
 #include "actors/wire/link.hpp"
 #include "crypto/identity.hpp"
+#include "tests/support/patience.hpp"
 
 namespace corolla::tests {
-
-/// How long a test waits for what must come: only a test that fails takes so long.
-inline constexpr auto patience = std::chrono::seconds{20};
 
 struct networked_config : caf::actor_system_config {
   networked_config();

@@ -9,12 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/patience.hpp"
 #include "tests/support/process.hpp"
 
 namespace corolla::tests {
-
-/// What a child may take on a machine that does much else.
-inline constexpr std::chrono::seconds patience{60};
 
 /// The folder of a model in tests/golden/tiny.
 std::filesystem::path tiny_model(std::string_view name);
