@@ -69,8 +69,10 @@ bool link_core::pull(std::vector<char>& out) {
   pending_.clear();
   // What is urgent goes out a record at a time, so that the peer decrypts the first while the next is encrypted.
   auto most = [&] { return rest_.cls == priority::step ? 2 * record_bytes : size_t{limits::piece_bytes}; };
+  // A little that is left over does not go alone.
+  auto has_little_left = [&] { return !rest_.payload.empty() && rest_.payload.size() < record_bytes / 4; };
   if (!over_ && channel_->state() == crypto::tls_state::open)
-    while (add_record(out) && out.size() - before < most()) {
+    while (add_record(out) && (out.size() - before < most() || has_little_left())) {
     }
   bytes_sent_ += out.size() - before;
   return out.size() > before;
