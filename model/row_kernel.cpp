@@ -67,7 +67,7 @@ COROLLA_AVX2 inline void fetch(const void* p) {
 
 /// Adds the products of eight places of the depth; `x` and `w` point to the first of them.
 template <int Rows, int Columns, class Weight>
-COROLLA_AVX2 [[gnu::always_inline]] inline void add_products(
+COROLLA_AVX2 __attribute__((always_inline)) inline void add_products(
     const float* x, const Weight* w, int64_t depth, __m256 (&sums)[Rows][Columns]) {
   __m256 weights[Columns];
   COROLLA_UNROLL
