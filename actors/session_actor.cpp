@@ -99,8 +99,8 @@ void restart(session_pointer self, alarm::time_point& due, size_t awaited) {
   state.timer.set(self, due);
 }
 
-// Each frame to the client costs a link's two ends about as much as the step itself: of decode steps the latest is told
-// from time to time, and a step of a prompt at once.
+// Nobody waits for the report of a decode step, whose output says as much: the latest is told from time to time.  A
+// step of a prompt is told at once.
 void report(session_pointer self, applied event, uint32_t tokens) {
   auto& state = self->state;
   const auto now = self->clock().now();

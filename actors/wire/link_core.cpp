@@ -69,11 +69,12 @@ bool link_core::pull(std::vector<char>& out) {
   pending_.clear();
   // What is urgent goes out a record at a time, so that the peer decrypts the first while the next is encrypted.
   auto most = [&] { return rest_.cls == priority::step ? 2 * record_bytes : size_t{limits::piece_bytes}; };
-  // A little that is left over does not go alone.
-  auto has_little_left = [&] { return !rest_.payload.empty() && rest_.payload.size() < record_bytes / 4; };
-  if (!over_ && channel_->state() == crypto::tls_state::open)
-    while (add_record(out) && (out.size() - before < most() || has_little_left())) {
+  if (!over_ && channel_->state() == crypto::tls_state::open) {
+    while (add_record(out) && out.size() - before < most()) {
     }
+    // A little that is left of an urgent message does not go alone; one record more, whatever then is left again.
+    if (!over_ && is_amid_urgent() && rest_.payload.size() < record_bytes / 4) add_record(out);
+  }
   bytes_sent_ += out.size() - before;
   return out.size() > before;
 }
