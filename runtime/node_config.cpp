@@ -218,8 +218,8 @@ void node_config::complete_model() {
   if (options_.threads == 0 || options_.threads > 1024)
     refuse("node.threads", "node.threads is from 1 to 1024, not " + std::to_string(options_.threads));
   // CAF would start, and nothing would ever run.
-  if (caf::get_or(*this, "scheduler.max-threads", size_t{1}) == 0)
-    refuse("scheduler.max-threads", "scheduler.max-threads is 1 or more, not 0");
+  for (const std::string key : {"scheduler.max-threads", "scheduler.max-throughput"})
+    if (caf::get_or(*this, key, size_t{1}) == 0) refuse(key, key + " is 1 or more, not 0");
 }
 
 void node_config::complete_network() {

@@ -100,6 +100,7 @@ BOOST_AUTO_TEST_CASE(values_that_make_no_sense_are_refused) {
   BOOST_TEST(contains(with("--node.device=cuda:"), "\"cuda:N\""));
   BOOST_TEST(contains(with("--node.threads=0"), "from 1 to 1024"));
   BOOST_TEST(contains(with("--scheduler.max-threads=0"), "1 or more"));
+  BOOST_TEST(contains(with("--scheduler.max-throughput=0"), "1 or more"));
   BOOST_TEST(contains(with("--node.peers=127.0.0.1:80"), "corolla://ID@HOST:PORT"));
   BOOST_TEST(contains(with("--node.announce=127.0.0.1:0"), "HOST:PORT"));
   BOOST_TEST(contains(with("--node.page_tokens=0"), "from 1 to 4096"));
