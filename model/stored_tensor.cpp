@@ -6,6 +6,7 @@
 #include "model/aligned_bytes.hpp"
 #include "model/convert.hpp"
 #include "model/file_error.hpp"
+#include "model/weight_memory.hpp"
 
 namespace corolla::model {
 
@@ -59,7 +60,7 @@ tensor load(const stored_tensor& source, dtype as) {
                                   " and cannot be loaded as " + std::string(to_string(as)));
   source.file->check_unchanged();
   const auto size = source.data.size() / block_bytes(how) * block_elements(how) * size_of(as);
-  auto data = allocate_bytes(size);
+  auto data = size < large_weight ? allocate_bytes(size) : map_weights(size);
   if (size > 0 && source.permuted_heads > 0)
     load_unpermuted(source, how, as, data.get());
   else

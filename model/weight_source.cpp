@@ -55,8 +55,9 @@ at::Tensor weight_source::empty(const shape& dims) const {
 }
 
 at::Tensor weight_source::load(const std::string& name, const shape& expected) const {
-  auto staged = read(name, expected);
-  return device_.is_cpu() ? empty(expected).copy_(staged) : staged;
+  auto loaded = read(name, expected);
+  // What is large lies where it is to stay already.
+  return device_.is_cpu() && loaded.nbytes() < large_weight ? empty(expected).copy_(loaded) : loaded;
 }
 
 at::Tensor weight_source::load_joined(const std::vector<part>& parts, int64_t columns) const {
