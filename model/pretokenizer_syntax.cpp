@@ -148,7 +148,7 @@ class rewriter {
       ++at_;
       return;
     }
-    if (low.empty()) low = "0";
+    if (low.empty()) low += '0';
     out_ += "{" + low + (comma ? "," + high : "") + "}";
     at_ = end + 1;
     if (!comma && peek() == '?') refuse("the quantifier {n}?");
