@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(g++ cmake ninja-build mold ccache git unzip python3 python3-pip ca-certificates
+packages=(g++ cmake ninja-build mold ccache pkg-config git unzip python3 python3-pip ca-certificates
   libcaf-dev libcereal-dev libssl-dev libspdlog-dev libfmt-dev libboost-dev nlohmann-json3-dev
   libpcre2-dev libicu-dev libcli11-dev)
 [ "${1:-}" != --test ] || packages+=(libboost-test-dev librapidcheck-dev clang-14 libclang-rt-14-dev clang-format-14 openssl)
