@@ -191,8 +191,7 @@ directory_actor::behavior_type directory(self_pointer self, const directory_conf
 }  // namespace
 
 directory_actor spawn_directory(caf::actor_system& system, directory_config config) {
-  // In its own thread: it checks a signature for each record that a peer cares to send, and steps must not wait for
-  // that.
+  if (!config.detached) return spawn_stateful(system, directory, std::move(config));
   return spawn_stateful<caf::detached>(system, directory, std::move(config));
 }
 

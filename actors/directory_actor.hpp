@@ -12,6 +12,9 @@ struct directory_config {
   size_t max_records = 4096;
   /// How far a record may have travelled when it arrives, whatever it says of its lifetime.
   std::chrono::milliseconds max_lifetime = std::chrono::minutes{10};
+  /// In its own thread: it checks a signature for each record that a peer cares to send, and steps must not wait for
+  /// that.  Tests in virtual time do without.
+  bool detached = true;
 };
 
 directory_actor spawn_directory(caf::actor_system& system, directory_config config);

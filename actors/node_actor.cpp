@@ -149,9 +149,9 @@ node_actor::behavior_type node(node_pointer self, const node_settings& settings)
         schedule_republish(self);
         return result;
       },
-      [self](find_atom, const session_id& session, const peer_id& from) { return sessions::find(self, session, from); },
-      [self](register_atom, const session_id& session, const peer_id& from, step_sink_actor& sink) {
-        return sessions::add_route(self, session, from, std::move(sink));
+      [self](find_atom, const session_id& session) { return sessions::find(self, session); },
+      [self](register_atom, const session_id& session, step_sink_actor& sink) {
+        return sessions::add_route(self, session, std::move(sink));
       },
       [self](publish_atom, uint32_t acknowledgements) { return publish(self, acknowledgements); },
       [self](connect_atom, const crypto::address& address, std::chrono::milliseconds pause) {

@@ -1,7 +1,7 @@
 // The process as an actor: its links, its sessions and the address at which it listens.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +28,8 @@ struct node_settings {
   std::shared_ptr<const wire::link_config> link;
   directory_actor directory;
   dialer_actor dialer;
+  /// Makes a link of a socket that was dialled; tests in virtual time have their own.
+  std::function<wire::link_actor(caf::actor_system&, wire::link_start)> make_link = wire::spawn_link;
   std::string software;
   /// Nothing where the node is a client, or a bootstrap node that serves no blocks.
   std::optional<served_blocks> served;

@@ -4,6 +4,7 @@
 
 #include <caf/sec.hpp>
 
+#include "actors/self_peer.hpp"
 #include "actors/wire/peer.hpp"
 
 namespace corolla::actors::links {
@@ -31,7 +32,7 @@ void start(node_pointer self, const peer_id& peer, int socket, std::string remot
   start.remote = std::move(remote);
   start.config = state.settings->link;
   start.owner = owner_maker(self);
-  auto link = wire::spawn_link(self->system(), std::move(start));
+  auto link = state.settings->make_link(self->system(), std::move(start));
   self->monitor(link);
   state.handshakes.emplace(link.address(), peer);
 }
@@ -125,7 +126,10 @@ caf::result<peer_actor> connect(node_pointer self, const crypto::address& addres
 caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
   auto& state = self->state;
   if (auto link = link_to(state, peer)) return link->actor;
-  if (peer == state.settings->link->self) return make_error(errc::bad_request, "this is the node itself");
+  if (peer == state.settings->link->self) {
+    if (!state.itself) state.itself = spawn_self_peer(self->system(), node_actor{self}, peer);
+    return state.itself;
+  }
   auto promise = self->make_response_promise<peer_actor>();
   self->request(state.settings->directory, find_timeout, find_atom::value, peer)
       .then(

@@ -71,8 +71,11 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.id = request.session;
   config.client = o->client;
   config.upstream = request.upstream;
-  config.next = request.next;
+  config.next = {request.next, request.next_session, request.epoch};
   config.epoch = request.epoch;
+  config.done = request.done;
+  config.restoring = request.restoring;
+  config.next_restoring = request.next_restoring;
   config.blocks = request.blocks;
   config.batch = request.batch;
   config.max_length = request.max_length;
@@ -81,15 +84,17 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.last_hop = request.next == o->client;
   config.cache = cache;
   config.block = settings.served->block;
+  config.connector = node_actor{self};
   config.events = o->events;
   config.log_bytes = o->log_room;
   new_session_actor session = spawn_session(self->system(), std::move(config));
   self->monitor(session);
-  state.sessions[request.session] = {session, request.upstream, session, o->log_room};
-  self->request(next, answer_timeout, attach_atom::value, request.next_session, edge_owner_actor{session})
+  state.sessions[request.session] = {session, session, o->log_room};
+  edge_target to{request.next, request.next_session, request.epoch};
+  self->request(next, answer_timeout, attach_atom::value, to, edge_owner_actor{session})
       .then(
-          [self, o, session](step_sink_actor& sink) {
-            self->send(session, attach_atom::value, sink);
+          [self, o, session](edge_actor& edge) {
+            self->send(session, attach_atom::value, edge);
             o->answer.deliver(session_actor{session});
           },
           [self, o, session](caf::error& reason) {
@@ -143,16 +148,15 @@ caf::result<session_actor> open(
   return o->answer;
 }
 
-caf::result<step_sink_actor> find(node_pointer self, const session_id& session, const peer_id& from) {
+caf::result<step_sink_actor> find(node_pointer self, const session_id& session) {
   auto found = self->state.sessions.find(session);
   if (found == self->state.sessions.end()) return make_error(errc::unknown_session, "no session has this id here");
-  if (found->second.upstream != from) return make_error(errc::not_yours, "the session takes steps from another peer");
   return found->second.sink;
 }
 
-caf::result<taken> add_route(node_pointer self, const session_id& session, const peer_id& from, step_sink_actor sink) {
+caf::result<taken> add_route(node_pointer self, const session_id& session, step_sink_actor sink) {
   self->monitor(sink);
-  self->state.sessions[session] = {std::move(sink), from, {}, 0};
+  self->state.sessions[session] = {std::move(sink), {}, 0};
   return taken{};
 }
 

@@ -7,8 +7,8 @@ namespace corolla::actors::sessions {
 
 caf::result<session_actor> open(
     node_pointer self, open_request& request, const peer_id& client, session_events_actor events);
-caf::result<step_sink_actor> find(node_pointer self, const session_id& session, const peer_id& from);
-caf::result<taken> add_route(node_pointer self, const session_id& session, const peer_id& from, step_sink_actor sink);
+caf::result<step_sink_actor> find(node_pointer self, const session_id& session);
+caf::result<taken> add_route(node_pointer self, const session_id& session, step_sink_actor sink);
 /// A session or a route has ended: true if it was one.
 bool ended(node_pointer self, const caf::actor_addr& source);
 void close_all(node_pointer self);

@@ -21,10 +21,9 @@ struct linked_peer {
   peer_actor actor;
 };
 
-/// Where steps for a session go, and who may send them.
+/// Where steps for a session go.
 struct session_entry {
   step_sink_actor sink;
-  peer_id upstream;
   session_actor session;  // null for the end of a route of this node's own
   uint64_t log_room = 0;  // bytes set aside for its output log
 };
@@ -38,6 +37,7 @@ struct node_state {
   std::unordered_map<peer_id, std::vector<caf::typed_response_promise<peer_actor>>> dialling;
   std::map<caf::actor_addr, peer_id> handshakes;  // links that were dialled, by their broker
   std::vector<crypto::address> kept;              // to be dialled again when lost
+  peer_actor itself;                              // this node as its own peer, once somebody asked
   wire::acceptor_actor acceptor;
   std::string address;
   std::vector<std::string> announce;

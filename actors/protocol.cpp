@@ -18,12 +18,22 @@ caf::error make_error(errc code, std::string text) {
   return {static_cast<uint8_t>(code), category, caf::make_message(std::move(text))};
 }
 
+caf::error make_error(errc code, std::string text, uint64_t last) {
+  return {static_cast<uint8_t>(code), category, caf::make_message(std::move(text), last)};
+}
+
+uint64_t last_of(const caf::error& reason) {
+  auto& context = reason.context();
+  return context.match_elements<std::string, uint64_t>() ? context.get_as<uint64_t>(1) : 0;
+}
+
 std::string describe(const caf::error& reason) {
   if (!reason) return "no error";
   if (reason.category() != category) return caf::to_string(reason);
   std::string result{to_string(static_cast<errc>(reason.code()))};
   if (auto& context = reason.context();
-      context.match_elements<std::string>() && !context.get_as<std::string>(0).empty())
+      (context.match_elements<std::string>() || context.match_elements<std::string, uint64_t>()) &&
+      !context.get_as<std::string>(0).empty())
     result += ": " + context.get_as<std::string>(0);
   return result;
 }

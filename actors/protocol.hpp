@@ -1,5 +1,6 @@
-// Every typed interface, local message and atom of corolla, on one page (error codes: actors/errc.hpp).  Local messages
-// never leave the process; what crosses a network is in actors/wire/messages.hpp.
+// Every typed interface and local message of corolla, on two pages: what steps, sessions and blocks say is in
+// actors/session_protocol.hpp (words: actors/atoms.hpp; error codes: actors/errc.hpp).  Local messages never leave the
+// process; what crosses a network is in actors/wire/messages.hpp.
 //
 // Threads: messages are moved between actors; tensors inside are immutable and shared.
 #pragma once
@@ -13,14 +14,12 @@
 #include <vector>
 
 #include <caf/allowed_unsafe_message_type.hpp>
-#include <caf/atom.hpp>
 #include <caf/error.hpp>
 #include <caf/fwd.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
-#include "actors/errc.hpp"
-#include "actors/ids.hpp"
+#include "actors/session_protocol.hpp"
 #include "crypto/address.hpp"
 #include "crypto/identity.hpp"
 #include "crypto/membership.hpp"
@@ -30,174 +29,6 @@
 #include "model/tensor.hpp"
 
 namespace corolla::actors {
-
-using crypto::peer_id;
-
-/// An error of category "corolla" with a sentence for people.  (The text has no default: CAF would turn a bare errc in
-/// a message into such an error.)
-caf::error make_error(errc code, std::string text);
-/// The sentence, whatever the category ("link_lost: 127.0.0.1:4711 closed the connection").
-std::string describe(const caf::error& reason);
-/// The same without the code, for where that stands beside it or in front of it all.
-std::string sentence(const caf::error& reason);
-/// The code, if the category is "corolla"; errc::timed_out for CAF's request_timeout; else errc::compute_failed.
-errc code_of(const caf::error& reason);
-
-// -- atoms (ten characters at most) -------------------------------------------------------------------------------
-
-using open_atom = caf::atom_constant<caf::atom("open")>;
-using attach_atom = caf::atom_constant<caf::atom("attach")>;
-using step_atom = caf::atom_constant<caf::atom("step")>;
-using applied_atom = caf::atom_constant<caf::atom("applied")>;
-using failed_atom = caf::atom_constant<caf::atom("failed")>;
-using refused_atom = caf::atom_constant<caf::atom("refused")>;
-using close_atom = caf::atom_constant<caf::atom("close")>;
-using reserve_atom = caf::atom_constant<caf::atom("reserve")>;
-using release_atom = caf::atom_constant<caf::atom("release")>;
-using status_atom = caf::atom_constant<caf::atom("status")>;
-using connect_atom = caf::atom_constant<caf::atom("connect")>;
-using listen_atom = caf::atom_constant<caf::atom("listen")>;
-using dial_atom = caf::atom_constant<caf::atom("dial")>;
-using up_atom = caf::atom_constant<caf::atom("up")>;
-using find_atom = caf::atom_constant<caf::atom("find")>;
-using register_atom = caf::atom_constant<caf::atom("register")>;
-using record_atom = caf::atom_constant<caf::atom("record")>;
-using publish_atom = caf::atom_constant<caf::atom("publish")>;
-using snapshot_atom = caf::atom_constant<caf::atom("snapshot")>;
-using forward_atom = caf::atom_constant<caf::atom("forward")>;
-using generate_atom = caf::atom_constant<caf::atom("generate")>;
-using token_atom = caf::atom_constant<caf::atom("token")>;
-using stop_atom = caf::atom_constant<caf::atom("stop")>;
-using tick_atom = caf::atom_constant<caf::atom("tick")>;
-
-// -- steps --------------------------------------------------------------------------------------------------------
-
-/// One request to a session: truncate to `position`, append the T tokens of `hidden`.
-struct step {
-  uint64_t epoch = 0;
-  uint64_t seq = 0;   ///< 1, 2, 3, …: decides whether it is applied
-  uint64_t done = 0;  ///< highest seq whose output the client has in full
-  uint32_t position = 0;
-  rows_wanted wanted = rows_wanted::last;
-  std::vector<uint32_t> hypo_ids;  ///< empty, or B row indices
-  model::tensor hidden;            ///< [B, T, C], T may be 0
-  peer_id from;                    ///< stamped by the link it came on, never read from the wire
-};
-/// The step has been handed on: the sender may give the next.
-struct taken {};
-/// Why the receiver did not take a step that the wire had already accepted.
-struct step_refused {
-  uint64_t seq = 0;
-  uint64_t last = 0;  ///< highest seq that the receiver has applied
-  errc code = errc::gap;
-  std::string text;
-};
-
-/// STEP SINK: where outputs go: the next hop's session, or the route for the last hop.
-using step_sink_actor = caf::typed_actor<
-    // Fails with stale, gap, not_yours, position_mismatch, bad_tensor, link_lost.
-    caf::replies_to<step_atom, step>::with<taken>>;
-
-/// EDGE OWNER: hears what the next hop says of steps that were already taken.
-using edge_owner_actor = caf::typed_actor<caf::reacts_to<refused_atom, step_refused>>;
-
-// -- sessions -----------------------------------------------------------------------------------------------------
-
-struct open_request {
-  session_id session;
-  model::digest model{};          ///< of the whole model
-  model::digest blocks_digest{};  ///< of `blocks`
-  model::block_range blocks;
-  model::dtype wire = model::dtype::float32;  ///< of this hop's outputs
-  uint32_t batch = 1;
-  uint32_t max_length = 0;                     ///< tokens
-  std::chrono::milliseconds alloc_timeout{0};  ///< how long to wait for room; 0: refuse at once
-  uint64_t epoch = 1;
-  peer_id upstream;         ///< who sends steps: the client itself for the first hop
-  peer_id next;             ///< who receives outputs: the client itself for the last hop
-  session_id next_session;  ///< and into which of its sessions
-};
-
-/// A hop has computed and forwarded a step, and all before it.  Of decode steps only the latest is told, within 125 ms;
-/// every step of a prompt is.
-struct applied {
-  session_id session;
-  uint64_t seq = 0;
-  uint32_t micros = 0;  ///< computing it, without the queue
-};
-/// A session ended at its server; nothing of it is left there.
-struct session_failed {
-  session_id session;
-  errc code = errc::compute_failed;
-  std::string text;
-};
-
-/// SESSION EVENTS: the client's ear for one session (its route actor, or that one's proxy on a server).
-using session_events_actor =
-    caf::typed_actor<caf::reacts_to<applied_atom, applied>, caf::reacts_to<failed_atom, session_failed>>;
-
-/// What a session is and has done: the proof of what was computed where.
-struct session_status {
-  session_id session;
-  peer_id client;
-  model::block_range blocks;
-  uint64_t epoch = 0;
-  uint64_t last = 0;       ///< highest seq applied
-  uint64_t steps = 0;      ///< steps applied
-  uint32_t position = 0;   ///< tokens in the cache
-  uint64_t dropped = 0;    ///< steps dropped as already applied, stale or not the upstream's
-  uint64_t log_bytes = 0;  ///< held by the output log
-};
-
-/// SESSION CONTROL: what the client alone may ask of a session.
-using session_control_actor = caf::typed_actor<
-    // Ends the session and frees its cache and log.
-    caf::reacts_to<close_atom>>;
-
-/// SESSION: one client's place in one span of blocks.
-using session_actor = caf::typed_actor<
-    caf::replies_to<step_atom, step>::with<taken>, caf::reacts_to<refused_atom, step_refused>,
-    caf::reacts_to<close_atom>, caf::replies_to<status_atom>::with<session_status>>;
-
-// -- blocks -------------------------------------------------------------------------------------------------------
-
-struct reserve_request {
-  model::block_range blocks;
-  uint32_t batch = 1;
-  uint32_t max_length = 0;
-  std::chrono::milliseconds timeout{0};  ///< how long to wait for room
-};
-struct block_step {
-  uint64_t cache = 0;  ///< model::cache_id
-  uint32_t position = 0;
-  std::vector<uint32_t> hypo_ids;
-  model::tensor hidden;
-  model::dtype output = model::dtype::float32;
-};
-struct block_output {
-  model::tensor hidden;
-  uint32_t micros = 0;  ///< of the pass that computed it
-  uint32_t rows = 0;    ///< rows (B × T of all its steps) in that pass
-};
-struct block_status {
-  model::block_range blocks;
-  uint64_t cache_tokens = 0;
-  uint64_t free_tokens = 0;
-  uint32_t sessions = 0;
-  uint32_t waiting = 0;  ///< reservations that wait for room
-  uint64_t passes = 0;
-  uint64_t rows = 0;  ///< of all passes
-  uint64_t steps = 0;
-};
-
-/// BLOCK: a span's weights and cache, and the thread that computes.
-using block_actor = caf::typed_actor<
-    // A cache id.  Fails with no_room (the text says what is left), too_large, blocks_mismatch.
-    caf::replies_to<reserve_atom, reserve_request>::with<uint64_t>,
-    // Gives the pages back, behind the pass under way.
-    caf::reacts_to<release_atom, uint64_t>,
-    // Fails with bad_tensor, not_finite, position_mismatch, compute_failed, stopping.
-    caf::replies_to<step_atom, block_step>::with<block_output>, caf::replies_to<status_atom>::with<block_status>>;
 
 // -- records ------------------------------------------------------------------------------------------------------
 
@@ -241,13 +72,14 @@ struct link_info {
   model::digest model{};
 };
 
-/// PEER: another node, through one link.  Dies with its link; whoever uses it monitors it.
+/// PEER: another node, through one link.  Dies with its link; whoever uses it monitors it.  A node is its own peer too,
+/// without a link.
 using peer_actor = caf::typed_actor<
     // Opens a session there.  The answer is its control; events go to the actor given.  Fails with what the server
     // says.
     caf::replies_to<open_atom, open_request, session_events_actor>::with<session_control_actor>,
-    // A door through which steps go to a session there; refusals go to the actor given.
-    caf::replies_to<attach_atom, session_id, edge_owner_actor>::with<step_sink_actor>,
+    // The way for steps to a session there; refusals go to the actor given.
+    caf::replies_to<attach_atom, edge_target, edge_owner_actor>::with<edge_actor>,
     // Hands a record over; answers when the peer has taken it.
     caf::replies_to<record_atom, signed_server_record>::with<taken>,
     // Asks for all records that it has; they go to this node's directory before the answer comes.
@@ -271,6 +103,11 @@ using directory_actor = caf::typed_actor<
     caf::replies_to<record_atom>::with<std::vector<signed_server_record>>,
     // A link is up: records are pushed to it if it is a node.
     caf::reacts_to<up_atom, link_info, peer_actor>, caf::reacts_to<tick_atom>>;
+
+/// CONNECTOR: finds peers; a node, for its sessions and routes.
+using connector_actor = caf::typed_actor<
+    // The peer, at the addresses that it itself announced.  Fails with unknown_peer without sending anything.
+    caf::replies_to<connect_atom, peer_id>::with<peer_actor>>;
 
 /// DIALER: resolves a name and connects, in its own thread, within a deadline.
 using dialer_actor = caf::typed_actor<
@@ -297,17 +134,16 @@ using node_actor = caf::typed_actor<
     // The peer behind an address; a link that is already up is used.  Fails with unreachable, wrong_peer, not_a_member,
     // ….
     caf::replies_to<connect_atom, crypto::address>::with<peer_actor>,
-    // The same, at the addresses that the peer itself announced.  Fails with unknown_peer without sending anything.
+    // As a connector.
     caf::replies_to<connect_atom, peer_id>::with<peer_actor>,
     // A link is up (from its peer actor).
     caf::replies_to<up_atom, link_info, peer_actor>::with<taken>,
     // A session for a client (from its peer actor); `events` is the client's ear.
     caf::replies_to<open_atom, open_request, peer_id, session_events_actor>::with<session_actor>,
-    // Where steps for a session go; fails with unknown_session, or not_yours unless `from` is the upstream it was
-    // opened with.
-    caf::replies_to<find_atom, session_id, peer_id>::with<step_sink_actor>,
-    // A route's own end: outputs for `session` from `from` go to the sink until it ends.
-    caf::replies_to<register_atom, session_id, peer_id, step_sink_actor>::with<taken>,
+    // Where steps for a session go, which itself knows from whom it takes them; fails with unknown_session.
+    caf::replies_to<find_atom, session_id>::with<step_sink_actor>,
+    // A route's own end: steps for `session` go to the sink until it ends.
+    caf::replies_to<register_atom, session_id, step_sink_actor>::with<taken>,
     caf::replies_to<status_atom>::with<node_status>,
     // Tells the swarm what this node serves; answers once so many peers have taken its record.
     caf::replies_to<publish_atom, uint32_t>::with<taken>,
@@ -343,10 +179,20 @@ struct applied_event {
   uint32_t micros = 0;
   std::chrono::steady_clock::time_point at;
 };
+/// How a part of a chain was replaced.
+struct recovery_report {
+  model::block_range blocks;  ///< empty: an edge alone
+  bool late = false;          ///< what was replaced was late, not lost
+  uint32_t restored_tokens = 0;
+  std::chrono::microseconds opening{0};    ///< from when the loss was known until all substitutes were open
+  std::chrono::microseconds restoring{0};  ///< from then until they held all rows
+  std::chrono::microseconds switching{0};  ///< from then until steps went the new way
+};
 struct route_status {
   std::vector<hop_status> hops;
   uint32_t position = 0;
-  std::vector<applied_event> trace;  ///< the last 4096
+  std::vector<recovery_report> recoveries;  ///< of the whole session, oldest first
+  std::vector<applied_event> trace;         ///< the last 4096
 };
 
 /// What a route is made for.
@@ -357,7 +203,10 @@ struct route_options {
   uint32_t chunk_tokens = 64;  ///< prompts are cut into steps of so many tokens
   bool pipeline = true;        ///< false: one chunk at a time (for measurements)
   std::chrono::milliseconds alloc_timeout{0};
+  /// Without an output, however many servers were tried meanwhile.
   std::chrono::milliseconds step_timeout{60'000};
+  /// Attempts to replace what was lost, between two outputs.
+  uint32_t max_recoveries = 8;
 };
 
 /// ROUTE: one session's chain of hops.
@@ -365,30 +214,19 @@ using route_actor = caf::typed_actor<
     // Answers once every hop is open.  Fails with missing_blocks ("blocks 16:24 have no server"), no_room,
     // model_mismatch, ….
     caf::replies_to<open_atom>::with<taken>,
-    // Advances the session.  One at a time; fails with position_mismatch, link_lost, what a hop said, ….
+    // Advances the session.  One at a time; fails with position_mismatch, missing_blocks, what a hop said, ….  Hops
+    // that are lost meanwhile are replaced.
     caf::replies_to<forward_atom, forward_request>::with<forward_reply>, caf::replies_to<step_atom, step>::with<taken>,
     caf::reacts_to<applied_atom, applied>, caf::reacts_to<failed_atom, session_failed>,
-    caf::replies_to<status_atom>::with<route_status>, caf::reacts_to<close_atom>>;
+    caf::reacts_to<restored_atom, session_restored>, caf::reacts_to<edge_lost_atom, edge_lost>,
+    caf::replies_to<status_atom>::with<route_status>,
+    // What each hop's session has done: the proof of what was computed where.
+    caf::replies_to<audit_atom>::with<std::vector<session_status>>, caf::reacts_to<close_atom>>;
 
 }  // namespace corolla::actors
 
 // Local by nature: they hold shared tensors or handles, and nothing here publishes an actor.
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::crypto::peer_id)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::crypto::address)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::model::tensor)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::errc)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_id)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::step)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::taken)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::step_refused)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::open_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::applied)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_failed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_status)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::reserve_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_step)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_output)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::server_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::server_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::signed_server_record)
@@ -398,3 +236,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::node_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::forward_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::forward_reply)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::route_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::session_status>)

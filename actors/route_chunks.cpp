@@ -34,6 +34,11 @@ std::optional<step> chunked_forward::next(uint64_t done) {
   return s;
 }
 
+uint32_t chunked_forward::tokens_of(uint64_t seq) const {
+  const auto T = static_cast<uint64_t>(request_.hidden.dim(1)), begin = (seq - first_seq_) * chunk_tokens_;
+  return static_cast<uint32_t>(std::min<uint64_t>(T - begin, chunk_tokens_));
+}
+
 void chunked_forward::take(model::tensor output) {
   outputs_.push_back(std::move(output));
 }

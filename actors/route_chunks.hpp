@@ -21,6 +21,10 @@ class chunked_forward {
   std::optional<step> next(uint64_t done);
   /// Takes the output of the next seq in order.
   void take(model::tensor output);
+  /// Tokens of the step with this seq.
+  uint32_t tokens_of(uint64_t seq) const;
+  /// It truncates or reorders.
+  bool is_alone() const { return alone_; }
   bool complete() const { return outputs_.size() == num_chunks_; }
   /// The outputs joined.  Once complete.
   forward_reply reply() const;

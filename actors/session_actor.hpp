@@ -1,5 +1,5 @@
 // The session actor: one client's place in one span of blocks.  It keeps the order of steps, hands outputs to the next
-// hop, and keeps a log of them.
+// hop, keeps a log of them, and restores a substitute out of that (the protocol of recovery is in ARCHITECTURE.md).
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,12 @@ namespace corolla::actors {
 struct session_config {
   session_id id;
   peer_id client;
-  peer_id upstream;    ///< who sends steps
-  peer_id next;        ///< who takes outputs
-  uint64_t epoch = 1;  ///< of both edges
+  peer_id upstream;             ///< who sends steps
+  edge_target next;             ///< where outputs go first
+  uint64_t epoch = 1;           ///< of the edge that steps come by
+  uint64_t done = 0;            ///< the step after which the session begins
+  bool restoring = false;       ///< its upstream restores rows before the first step
+  bool next_restoring = false;  ///< and so does the next hop, out of what this one computes
   model::block_range blocks;
   uint32_t batch = 1;
   uint32_t max_length = 0;
@@ -25,14 +28,15 @@ struct session_config {
   bool last_hop = false;  ///< outputs go to the client
   uint64_t cache = 0;     ///< reserved at `block`; the session releases it when it ends
   block_actor block;
+  connector_actor connector;  ///< finds the peers of later edges
   session_events_actor events;
   uint64_t log_bytes = 0;  ///< room of the output log: batch x max_length x hidden_size x bytes of one
   /// Without an answer of the block, or of the next hop, where one is awaited.
   std::chrono::milliseconds step_timeout{60'000};
 };
 
-/// A session that is still to be told where its outputs go; until then steps wait.
-using new_session_actor = session_actor::extend<caf::reacts_to<attach_atom, step_sink_actor>>;
+/// A session that is still to be given its first edge; until then steps wait.
+using new_session_actor = session_actor::extend<caf::reacts_to<attach_atom, edge_actor>>;
 
 new_session_actor spawn_session(caf::actor_system& system, session_config config);
 

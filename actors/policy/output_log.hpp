@@ -64,12 +64,24 @@ class output_log {
 
   /// Adds a step's output; false, and no change, if it is beyond the room.  Steps come in the order of their seq.
   [[nodiscard]] bool append(entry e) {
-    assert(e.seq > last());
+    assert(e.seq == last() + 1);
     if (bytes_ + e.bytes > options_.room && open_.empty()) truncate(e.position);
     if (bytes_ + e.bytes > options_.room) return false;
     bytes_ += e.bytes;
     last_ = e.seq;
     open_.push_back(std::move(e));
+    return true;
+  }
+
+  /// The log of a substitute begins after step `last`.
+  void begin_after(uint64_t last) { last_ = done_ = last; }
+
+  /// Adds rows that a substitute computed again, of steps up to where it begins; false, and no change, if they are
+  /// beyond the room.  They come in the order of their positions, and have no order of their own.
+  [[nodiscard]] bool append_restored(entry e) {
+    if (bytes_ + e.bytes > options_.room) return false;
+    bytes_ += e.bytes;
+    settled_.push_back(std::move(e));
     return true;
   }
 
@@ -101,6 +113,11 @@ class output_log {
 
   /// Steps above `done`, oldest first: what is sent again.
   const std::deque<entry>& open() const { return open_; }
+  /// The step of this seq, if it is open.  Valid until the log changes.
+  const entry* find(uint64_t seq) const {
+    if (open_.empty() || seq < open_.front().seq || seq > open_.back().seq) return nullptr;
+    return &open_[seq - open_.front().seq];
+  }
   uint64_t bytes() const { return bytes_; }
   uint64_t last() const { return last_; }
   uint64_t done() const { return done_; }

@@ -8,8 +8,9 @@ verdict step_order::judge(const step_header& step) const {
   if (step.epoch != epoch_) return verdict::stale;
   if (step.seq <= last_) return verdict::drop_old;
   if (step.seq - last_ > 1) return verdict::gap;
-  // Without this a peer could claim outputs that nobody has sent, and so queue without bound steps that must go alone.
-  if (step.done > last_applied_) return verdict::impossible_done;
+  // A substitute may still have to compute what the client had from the hop before it, so `done` may be ahead of
+  // `last_applied_`.
+  if (step.done > last_) return verdict::impossible_done;
   if (step.position > position_ || uint64_t{step.position} + step.tokens > max_length_)
     return verdict::position_mismatch;
   if (goes_alone(step) && step.done != last_) return verdict::must_go_alone;

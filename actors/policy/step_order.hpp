@@ -28,7 +28,7 @@ enum class verdict : uint8_t {
   position_mismatch,
   /// Reorders, truncates or adds nothing while others are under way, or follows such a step too early.
   must_go_alone,
-  /// `done` names an output that this session has not sent yet.
+  /// `done` names a step that this session has not seen.
   impossible_done,
 };
 
@@ -36,11 +36,17 @@ enum class verdict : uint8_t {
 /// computed.
 class step_order {
  public:
-  step_order(uint64_t epoch, uint32_t max_length) : epoch_(epoch), max_length_(max_length) {}
+  /// `last`: the step after which the session begins; more than 0 for a substitute.
+  step_order(uint64_t epoch, uint32_t max_length, uint64_t last = 0)
+      : epoch_(epoch), max_length_(max_length), last_(last), last_applied_(last) {}
 
   verdict judge(const step_header& step) const;
   /// Counts a step in.  Pre: judge(step) == verdict::apply.
   void accept(const step_header& step);
+  /// The cache holds, or will hold before the next step, what it held after step `last()`: so many tokens.
+  void restored(uint32_t position) { position_ = position; }
+  /// From now on the edge of `epoch` is in force, and every older one is stale.  Pre: epoch is above this one.
+  void enter(uint64_t epoch) { epoch_ = epoch; }
   /// The oldest accepted step that was not applied yet has been computed and its output sent.
   void applied();
 

@@ -36,6 +36,9 @@ open_body to_wire(const open_request& request) {
   body.upstream.bytes = request.upstream.bytes;
   body.next.bytes = request.next.bytes;
   body.next_session.bytes = request.next_session.bytes;
+  body.done = request.done;
+  body.restoring.value = request.restoring;
+  body.next_restoring.value = request.next_restoring;
   return body;
 }
 
@@ -65,7 +68,55 @@ converted<open_request> from_wire(const open_body& body) {
   request.upstream.bytes = body.upstream.bytes;
   request.next.bytes = body.next.bytes;
   request.next_session.bytes = body.next_session.bytes;
+  request.done = body.done;
+  request.restoring = body.restoring.value != 0;
+  request.next_restoring = body.next_restoring.value != 0;
   return request;
+}
+
+edge_body to_wire(const edge_target& to, uint64_t seq, uint64_t tag) {
+  edge_body body;
+  body.tag = tag;
+  body.epoch = to.epoch;
+  body.next.bytes = to.peer.bytes;
+  body.next_session.bytes = to.session.bytes;
+  body.seq = seq;
+  return body;
+}
+
+edge_target target_of(const edge_body& body) {
+  edge_target to;
+  to.peer.bytes = body.next.bytes;
+  to.session.bytes = body.next_session.bytes;
+  to.epoch = body.epoch;
+  return to;
+}
+
+status_reply_body to_wire(const session_status& status) {
+  status_reply_body body;
+  body.begin = status.blocks.begin;
+  body.end = status.blocks.end;
+  body.epoch = status.epoch;
+  body.last = status.last;
+  body.steps = status.steps;
+  body.position = status.position;
+  body.restored = status.restored;
+  body.dropped = status.dropped;
+  body.log_bytes = status.log_bytes;
+  return body;
+}
+
+session_status from_wire(const status_reply_body& body) {
+  session_status status;
+  status.blocks = {body.begin, body.end};
+  status.epoch = body.epoch;
+  status.last = body.last;
+  status.steps = body.steps;
+  status.position = body.position;
+  status.restored = body.restored;
+  status.dropped = body.dropped;
+  status.log_bytes = body.log_bytes;
+  return status;
 }
 
 step_body to_wire(const step& s) {
@@ -80,6 +131,8 @@ step_body to_wire(const step& s) {
   body.tokens = static_cast<uint32_t>(s.hidden.dim(1));
   body.hidden = static_cast<uint32_t>(s.hidden.dim(2));
   body.hypo_ids.values = s.hypo_ids;
+  body.restores.value = s.restores;
+  body.until = s.until;
   return body;
 }
 
@@ -99,6 +152,8 @@ converted<step> from_wire(
   result.position = body.position;
   result.wanted = body.wanted.value;
   result.hypo_ids = body.hypo_ids.values;
+  result.restores = body.restores.value != 0;
+  result.until = body.until;
   result.from = from;
   auto bytes = payload ? std::span{payload->data(), payload->size()} : std::span<const std::byte>{};
   result.hidden = model::tensor{body.dtype.value, {dims.begin(), dims.end()}, bytes, payload};

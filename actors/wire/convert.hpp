@@ -26,6 +26,14 @@ open_body to_wire(const open_request& request);
 /// Limits of batch, length and time are checked here.
 converted<open_request> from_wire(const open_body& body);
 
+/// For RESTORE and RELINK.
+edge_body to_wire(const edge_target& to, uint64_t seq, uint64_t tag);
+edge_target target_of(const edge_body& body);
+
+status_reply_body to_wire(const session_status& status);
+/// Without the session's id and client, which the peer that asked knows.
+session_status from_wire(const status_reply_body& body);
+
 step_body to_wire(const step& s);
 /// `payload` holds the tensor that the body describes; it is shared, not copied.
 converted<step> from_wire(

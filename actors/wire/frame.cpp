@@ -43,6 +43,14 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::applied:
     case frame_type::failed:
     case frame_type::step_refused:
+    case frame_type::status:
+    case frame_type::status_reply:
+    case frame_type::accept:
+    case frame_type::restore:
+    case frame_type::relink:
+    case frame_type::answer:
+    case frame_type::restored:
+    case frame_type::edge_lost:
       return {control, on_stream::one};
     case frame_type::step:
       return {step | bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true};
@@ -52,8 +60,6 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::snapshot_end:
       return {control, on_stream::none};
     case frame_type::refused:
-    case frame_type::status:
-    case frame_type::status_reply:
       return {control, on_stream::either};
     case frame_type::bench_echo:
       return {control | step | bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true,

@@ -36,10 +36,17 @@ enum class frame_type : uint8_t {
   record_taken = 26,  ///< control
   snapshot = 27,      ///< control: all records, please
   snapshot_end = 28,  ///< control
-  status = 29,        ///< control
+  status = 29,        ///< control: what a session has done, please
   status_reply = 30,  ///< control
   bench_echo = 31,    ///< any class, with tensor data unless control; as control it begins a stream.  Comes back as it
                       ///< went where a node was started for it, else it is a violation.
+
+  accept = 48,     ///< control: from now on steps come by another edge
+  restore = 49,    ///< control: the log goes to a substitute
+  relink = 50,     ///< control: from now on outputs go by another edge
+  answer = 51,     ///< control: to accept, restore or relink
+  restored = 52,   ///< control: a substitute holds what was restored
+  edge_lost = 53,  ///< control: an edge is of no more use
 };
 
 /// Lower goes first; each overtakes the higher at frame boundaries.

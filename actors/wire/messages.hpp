@@ -29,6 +29,8 @@ using wire_id = fixed_bytes<16>;
 using wire_peer = fixed_bytes<32>;
 using wire_digest = fixed_bytes<32>;
 
+using wire_flag = checked_enum<uint8_t, 0, 1>;
+
 /// OPEN, first on a new stream, from the client: asks a server for a session over `begin:end`.
 struct open_body {
   wire_id session;
@@ -41,10 +43,12 @@ struct open_body {
   uint64_t epoch = 0;
   wire_peer upstream, next;
   wire_id next_session;
+  uint64_t done = 0;  ///< the session begins after this step
+  wire_flag restoring, next_restoring;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(session, model, blocks_digest, begin, end, dtype, batch, max_length, alloc_timeout_ms, epoch, upstream, next,
-       next_session);
+       next_session, done, restoring, next_restoring);
   }
   bool operator==(const open_body&) const = default;
 };
@@ -100,6 +104,87 @@ struct failed_body {
   bool operator==(const failed_body&) const = default;
 };
 
+/// ACCEPT, on the stream of OPEN, from the client: steps come from `upstream` with this epoch, and no more with an
+/// older one.  Answered by ANSWER with the same tag, as are RESTORE and RELINK.
+struct accept_body {
+  uint64_t tag = 0, epoch = 0;
+  wire_peer upstream;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag, epoch, upstream);
+  }
+  bool operator==(const accept_body&) const = default;
+};
+
+/// RESTORE and RELINK, on the stream of OPEN, from the client: another edge.  `seq`: the step whose state is restored,
+/// or the one after which steps go there.
+struct edge_body {
+  uint64_t tag = 0, epoch = 0;
+  wire_peer next;
+  wire_id next_session;
+  uint64_t seq = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag, epoch, next, next_session, seq);
+  }
+  bool operator==(const edge_body&) const = default;
+};
+
+/// ANSWER, on the stream of OPEN, to the client: it was done (with `last` and `position` for ACCEPT), or not, and why.
+struct answer_body {
+  uint64_t tag = 0;
+  wire_flag done;
+  uint64_t last = 0;
+  uint32_t position = 0;
+  wire_errc code;
+  wire_text text;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag, done, last, position, code, text);
+  }
+  bool operator==(const answer_body&) const = default;
+};
+
+/// RESTORED, on the stream of OPEN, to the client: a substitute has computed all rows, and takes steps.
+struct restored_body {
+  uint64_t epoch = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(epoch);
+  }
+  bool operator==(const restored_body&) const = default;
+};
+
+/// EDGE LOST, on the stream of OPEN, to the client: nothing more can go by the edge of this epoch.
+struct edge_lost_body {
+  uint64_t epoch = 0;
+  wire_errc code;
+  wire_text text;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(epoch, code, text);
+  }
+  bool operator==(const edge_lost_body&) const = default;
+};
+
+/// STATUS, on the stream of OPEN, from the client; answered by STATUS REPLY, in order.
+struct status_body {
+  template <class Archive>
+  void serialize(Archive&) {}
+  bool operator==(const status_body&) const = default;
+};
+struct status_reply_body {
+  uint32_t begin = 0, end = 0;
+  uint64_t epoch = 0, last = 0, steps = 0;
+  uint32_t position = 0, restored = 0;
+  uint64_t dropped = 0, log_bytes = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(begin, end, epoch, last, steps, position, restored, dropped, log_bytes);
+  }
+  bool operator==(const status_reply_body&) const = default;
+};
+
 /// ATTACH, first on a new stream, from the upstream: steps for this session follow.
 struct attach_body {
   wire_id session;
@@ -110,7 +195,8 @@ struct attach_body {
   bool operator==(const attach_body&) const = default;
 };
 
-/// STEP, on the stream of ATTACH, with the tensor [batch, tokens, hidden] as its data.
+/// STEP, on the stream of ATTACH, with the tensor [batch, tokens, hidden] as its data.  One that restores brings rows
+/// of a lost hop, `until` tokens in all.
 struct step_body {
   uint64_t epoch = 0, seq = 0, done = 0;
   uint32_t position = 0;
@@ -118,9 +204,11 @@ struct step_body {
   wire_dtype dtype;
   uint32_t batch = 0, tokens = 0, hidden = 0;
   bounded_vector<uint32_t, limits::session_batch> hypo_ids;
+  wire_flag restores;
+  uint32_t until = 0;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(epoch, seq, done, position, wanted, dtype, batch, tokens, hidden, hypo_ids);
+    ar(epoch, seq, done, position, wanted, dtype, batch, tokens, hidden, hypo_ids, restores, until);
   }
   bool operator==(const step_body&) const = default;
 };

@@ -16,9 +16,10 @@ void refuse(peer_pointer self, uint64_t stream, errc code, std::string_view text
   reply(self, frame_type::refused, stream, body, /*end_stream=*/stream != 0);
 }
 
-void refuse_step(peer_pointer self, uint64_t stream, uint64_t seq, errc code, std::string_view text) {
+void refuse_step(peer_pointer self, uint64_t stream, uint64_t seq, errc code, std::string_view text, uint64_t last) {
   step_refused_body body;
   body.seq = seq;
+  body.last = last;
   body.code.value = code;
   body.text.value = std::string{text.substr(0, 512)};
   reply(self, frame_type::step_refused, stream, body);
@@ -53,8 +54,22 @@ void dispatch(peer_pointer self, incoming& message) {
       return with<refused_body>(self, message, [&](auto& body) { take_refused(self, stream, body); });
     case frame_type::close:
       return with<close_body>(self, message, [&](auto&) { close_served(self, stream); });
+    case frame_type::accept:
+      return with<accept_body>(self, message, [&](auto& body) { serve_accept(self, stream, body); });
+    case frame_type::restore:
+      return with<edge_body>(self, message, [&](auto& body) { serve_restore(self, stream, body); });
+    case frame_type::relink:
+      return with<edge_body>(self, message, [&](auto& body) { serve_relink(self, stream, body); });
+    case frame_type::status:
+      return with<status_body>(self, message, [&](auto&) { serve_status(self, stream); });
+    case frame_type::answer:
+      return with<answer_body>(self, message, [&](auto& body) { take_answer(self, stream, body); });
+    case frame_type::status_reply:
+      return with<status_reply_body>(self, message, [&](auto& body) { take_status(self, stream, body); });
     case frame_type::applied:
     case frame_type::failed:
+    case frame_type::restored:
+    case frame_type::edge_lost:
       return take_events(self, message);
     case frame_type::attach:
       return with<attach_body>(self, message, [&](auto& body) { serve_attach(self, stream, body); });
@@ -97,7 +112,11 @@ void local_ended(peer_pointer self, const caf::actor_addr& source) {
       // Its events proxy has said why, and ended the stream, if the session ended by itself.
       return true;
     }
-    if (auto use = std::get_if<opened_stream>(&entry.second)) return is(use->control);
+    if (auto use = std::get_if<opened_stream>(&entry.second)) {
+      // Nobody is left who could close the session, open already or not.
+      if (is(use->events)) reply(self, frame_type::close, entry.first, close_body{}, /*end_stream=*/true);
+      return is(use->control) || is(use->events);
+    }
     if (auto use = std::get_if<outgoing_edge>(&entry.second)) return is(use->owner);
     return false;
   });
@@ -128,8 +147,8 @@ peer_and_sink_actor::behavior_type peer(peer_pointer self, link_actor link, link
       [self](open_atom, const open_request& request, const session_events_actor& events) {
         return open_there(self, request, events);
       },
-      [self](attach_atom, const session_id& session, const edge_owner_actor& owner) {
-        return spawn_sink_proxy(self->system(), self->state.link, attacher_actor{self}, session, owner);
+      [self](attach_atom, const edge_target& to, const edge_owner_actor& owner) {
+        return spawn_edge_proxy(self->system(), self->state.link, attacher_actor{self}, to, owner);
       },
       [self](record_atom, const signed_server_record& record) { return hand_over(self, record); },
       [self](snapshot_atom) { return ask_snapshot(self); },
@@ -138,9 +157,7 @@ peer_and_sink_actor::behavior_type peer(peer_pointer self, link_actor link, link
       },
       [self](frame_atom, incoming& message) { dispatch(self, message); },
       [self](ended_atom, uint64_t stream) { stream_ended(self, stream); },
-      [self](begin_atom, const session_id& session, const edge_owner_actor& owner) {
-        return begin_edge(self, session, owner);
-      },
+      [self](begin_atom, const edge_target& to, const edge_owner_actor& owner) { return begin_edge(self, to, owner); },
       [self](tick_atom, uint64_t stream) { open_overdue(self, stream); }};
 }
 

@@ -17,8 +17,8 @@ struct peer_config {
 /// Everything that a peer actor hears: from this node's actors and from its link.
 using peer_and_sink_actor = peer_actor::extend<
     caf::reacts_to<frame_atom, incoming>, caf::reacts_to<ended_atom, uint64_t>,
-    // Attaches to a session at the peer (from a sink proxy).
-    caf::replies_to<begin_atom, session_id, edge_owner_actor>::with<uint64_t>,
+    // Attaches to a session at the peer (from an edge proxy).
+    caf::replies_to<begin_atom, edge_target, edge_owner_actor>::with<uint64_t>,
     // An open has had its time (from itself).
     caf::reacts_to<tick_atom, uint64_t>>;
 

@@ -22,6 +22,7 @@ caf::result<session_control_actor> open_there(
     peer_pointer self, const open_request& request, session_events_actor events) {
   auto stream = new_stream(self);
   auto answer = self->make_response_promise<session_control_actor>();
+  self->monitor(events);
   self->state.streams.emplace(stream, opened_stream{request.session, std::move(events), answer, {}});
   reply(self, frame_type::open, stream, to_wire(request));
   self->delayed_send(self, request.alloc_timeout + remote_timeout, tick_atom::value, stream);
@@ -38,13 +39,13 @@ void open_overdue(peer_pointer self, uint64_t stream) {
 }
 
 /// The first step of an edge is there: its session at the peer is open by now.
-uint64_t begin_edge(peer_pointer self, const session_id& session, edge_owner_actor owner) {
+uint64_t begin_edge(peer_pointer self, const edge_target& to, edge_owner_actor owner) {
   auto stream = new_stream(self);
   attach_body body;
-  body.session.bytes = session.bytes;
+  body.session.bytes = to.session.bytes;
   reply(self, frame_type::attach, stream, body);
   self->monitor(owner);
-  self->state.streams.emplace(stream, outgoing_edge{std::move(owner)});
+  self->state.streams.emplace(stream, outgoing_edge{std::move(owner), to.epoch});
   return stream;
 }
 
@@ -69,7 +70,25 @@ void take_opened(peer_pointer self, uint64_t stream, const opened_body& body) {
   if (use->control || body.session.bytes != use->session.bytes) return end_link(self, "an answer to no open");
   use->control = spawn_control_proxy(self->system(), self->state.link, stream);
   self->monitor(use->control);
-  use->answer.deliver(use->control);
+  use->answer.deliver(session_control_actor{use->control});
+}
+
+void take_answer(peer_pointer self, uint64_t stream, const answer_body& body) {
+  auto use = use_of<opened_stream>(self, stream);
+  if (!use) return;
+  if (!use->control) return end_link(self, "an answer to no request");
+  control_answer answer{body.tag, {}, {body.last, body.position}};
+  if (body.done.value == 0) answer.refusal = make_error(body.code.value, body.text.value, body.last);
+  self->send(use->control, answer_atom::value, std::move(answer));
+}
+
+void take_status(peer_pointer self, uint64_t stream, const status_reply_body& body) {
+  auto use = use_of<opened_stream>(self, stream);
+  if (!use) return;
+  if (!use->control) return end_link(self, "an answer to no request");
+  auto status = from_wire(body);
+  status.session = use->session;
+  self->send(use->control, answer_atom::value, std::move(status));
 }
 
 void take_refused(peer_pointer self, uint64_t stream, const refused_body& body) {
@@ -81,24 +100,49 @@ void take_refused(peer_pointer self, uint64_t stream, const refused_body& body) 
   self->state.streams.erase(stream);
 }
 
+/// False: it cannot be read.
+static bool take_event(peer_pointer self, opened_stream& use, const incoming& message) {
+  switch (message.type) {
+    case frame_type::applied:
+      if (auto body = decode_body<applied_body>(message.body)) {
+        self->send(use.events, applied_atom::value, applied{use.session, body->seq, body->micros});
+        return true;
+      }
+      return false;
+    case frame_type::restored:
+      if (auto body = decode_body<restored_body>(message.body)) {
+        self->send(use.events, restored_atom::value, session_restored{use.session, body->epoch});
+        return true;
+      }
+      return false;
+    case frame_type::edge_lost:
+      if (auto body = decode_body<edge_lost_body>(message.body)) {
+        self->send(
+            use.events, edge_lost_atom::value, edge_lost{use.session, body->epoch, body->code.value, body->text.value});
+        return true;
+      }
+      return false;
+    default:
+      if (auto body = decode_body<failed_body>(message.body)) {
+        self->send(use.events, failed_atom::value, session_failed{use.session, body->code.value, body->text.value});
+        if (use.control) caf::anon_send_exit(use.control, caf::exit_reason::user_shutdown);
+        self->state.streams.erase(message.stream);
+        return true;
+      }
+      return false;
+  }
+}
+
 void take_events(peer_pointer self, const incoming& message) {
   auto use = use_of<opened_stream>(self, message.stream);
-  if (!use) return;
-  if (message.type == frame_type::applied) {
-    if (auto body = decode_body<applied_body>(message.body))
-      return self->send(use->events, applied_atom::value, applied{use->session, body->seq, body->micros});
-  } else if (auto body = decode_body<failed_body>(message.body)) {
-    self->send(use->events, failed_atom::value, session_failed{use->session, body->code.value, body->text.value});
-    if (use->control) caf::anon_send_exit(use->control, caf::exit_reason::user_shutdown);
-    self->state.streams.erase(message.stream);
-    return;
-  }
-  end_link(self, "an event that cannot be read");
+  if (use && !take_event(self, *use, message)) end_link(self, "an event that cannot be read");
 }
 
 void take_step_refused(peer_pointer self, uint64_t stream, const step_refused_body& body) {
   if (auto edge = use_of<outgoing_edge>(self, stream))
-    self->send(edge->owner, refused_atom::value, step_refused{body.seq, body.last, body.code.value, body.text.value});
+    self->send(
+        edge->owner, refused_atom::value,
+        step_refused{edge->epoch, body.seq, body.last, body.code.value, body.text.value});
 }
 
 void take_record_taken(peer_pointer self, const record_taken_body& body) {

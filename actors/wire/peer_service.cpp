@@ -53,6 +53,87 @@ void close_served(peer_pointer self, uint64_t stream) {
   self->state.streams.erase(stream);
 }
 
+// -- what a client asks of its session --
+
+static void reply_no(peer_pointer self, uint64_t stream, uint64_t tag, const caf::error& reason) {
+  answer_body answer;
+  answer.tag = tag;
+  answer.last = last_of(reason);
+  answer.code.value = code_of(reason);
+  answer.text.value = sentence(reason).substr(0, 512);
+  reply(self, frame_type::answer, stream, answer);
+}
+
+/// The session of a stream, or null after an answer: a request may cross the session's end.
+static session_actor session_of(peer_pointer self, uint64_t stream, uint64_t tag) {
+  auto use = use_of<served_stream>(self, stream);
+  if (use && use->session) return use->session;
+  if (use)
+    end_link(self, "a request to a session that is not open yet");
+  else
+    reply_no(self, stream, tag, make_error(errc::unknown_session, "the session has ended"));
+  return {};
+}
+
+void serve_accept(peer_pointer self, uint64_t stream, const accept_body& body) {
+  auto session = session_of(self, stream, body.tag);
+  if (!session) return;
+  accept_request request;
+  request.epoch = body.epoch;
+  request.upstream.bytes = body.upstream.bytes;
+  auto tag = body.tag;
+  self->request(session, local_timeout, accept_atom::value, request)
+      .then(
+          [self, stream, tag](const accepted& done) {
+            answer_body answer;
+            answer.tag = tag;
+            answer.done.value = 1;
+            answer.last = done.last;
+            answer.position = done.position;
+            reply(self, frame_type::answer, stream, answer);
+          },
+          [self, stream, tag](const caf::error& reason) { reply_no(self, stream, tag, reason); });
+}
+
+template <class Request>
+static void forward_request_of_edge(peer_pointer self, uint64_t stream, uint64_t tag, Request request) {
+  auto session = session_of(self, stream, tag);
+  if (!session) return;
+  std::move(request)(session).then(
+      [self, stream, tag](taken) {
+        answer_body answer;
+        answer.tag = tag;
+        answer.done.value = 1;
+        reply(self, frame_type::answer, stream, answer);
+      },
+      [self, stream, tag](const caf::error& reason) { reply_no(self, stream, tag, reason); });
+}
+
+void serve_restore(peer_pointer self, uint64_t stream, const edge_body& body) {
+  forward_request_of_edge(self, stream, body.tag, [&](const session_actor& session) {
+    return self->request(session, local_timeout, restore_atom::value, restore_request{target_of(body), body.seq});
+  });
+}
+
+void serve_relink(peer_pointer self, uint64_t stream, const edge_body& body) {
+  forward_request_of_edge(self, stream, body.tag, [&](const session_actor& session) {
+    return self->request(session, local_timeout, relink_atom::value, relink_request{target_of(body), body.seq});
+  });
+}
+
+void serve_status(peer_pointer self, uint64_t stream) {
+  auto use = use_of<served_stream>(self, stream);
+  if (!use || !use->session) return;  // its end is told by FAILED, or by the end of the stream
+  self->request(use->session, local_timeout, status_atom::value)
+      .then(
+          [self, stream](const session_status& status) {
+            reply(self, frame_type::status_reply, stream, to_wire(status));
+          },
+          [](caf::error&) {});
+}
+
+// -- steps --
+
 static void take_step(peer_pointer self, uint64_t stream, incoming& message) {
   auto edge = use_of<incoming_edge>(self, stream);
   auto body = decode_body<step_body>(message.body);
@@ -73,7 +154,7 @@ static void take_step(peer_pointer self, uint64_t stream, incoming& message) {
           [give_back](taken) { give_back(); },
           [self, stream, seq, give_back](caf::error& reason) {
             give_back();
-            refuse_step(self, stream, seq, code_of(reason), sentence(reason));
+            refuse_step(self, stream, seq, code_of(reason), sentence(reason), last_of(reason));
           });
 }
 
@@ -81,7 +162,7 @@ void serve_attach(peer_pointer self, uint64_t stream, const attach_body& body) {
   if (!self->state.streams.emplace(stream, incoming_edge{}).second)
     return end_link(self, "a stream was attached twice");
   session_id session{body.session.bytes};
-  self->request(self->state.config.node, local_timeout, find_atom::value, session, self->state.info.peer)
+  self->request(self->state.config.node, local_timeout, find_atom::value, session)
       .then(
           [self, stream](step_sink_actor& target) {
             auto edge = use_of<incoming_edge>(self, stream);

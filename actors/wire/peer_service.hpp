@@ -7,6 +7,10 @@ namespace corolla::actors::wire {
 
 void serve_open(peer_pointer self, uint64_t stream, const open_body& body);
 void close_served(peer_pointer self, uint64_t stream);
+void serve_accept(peer_pointer self, uint64_t stream, const accept_body& body);
+void serve_restore(peer_pointer self, uint64_t stream, const edge_body& body);
+void serve_relink(peer_pointer self, uint64_t stream, const edge_body& body);
+void serve_status(peer_pointer self, uint64_t stream);
 void serve_attach(peer_pointer self, uint64_t stream, const attach_body& body);
 void serve_step(peer_pointer self, incoming& message);
 void serve_record(peer_pointer self, const record_body& body);

@@ -24,7 +24,7 @@ struct opened_stream {
   session_id session;
   session_events_actor events;
   caf::typed_response_promise<session_control_actor> answer;
-  session_control_actor control;  // null until the peer has answered
+  control_proxy_actor control;  // null until the peer has answered
 };
 /// A session that the peer opened here.
 struct served_stream {
@@ -34,6 +34,7 @@ struct served_stream {
 /// Steps to a session at the peer.
 struct outgoing_edge {
   edge_owner_actor owner;
+  uint64_t epoch = 0;
 };
 /// Steps from the peer to a session here.
 struct incoming_edge {
@@ -76,7 +77,7 @@ Use* use_of(peer_pointer self, uint64_t stream) {
 
 /// Answers no, and ends the stream.
 void refuse(peer_pointer self, uint64_t stream, errc code, std::string_view text);
-void refuse_step(peer_pointer self, uint64_t stream, uint64_t seq, errc code, std::string_view text);
+void refuse_step(peer_pointer self, uint64_t stream, uint64_t seq, errc code, std::string_view text, uint64_t last = 0);
 /// The peer broke the protocol.
 void end_link(peer_pointer self, std::string text);
 /// Whoever the message was for has taken it: credit goes back.

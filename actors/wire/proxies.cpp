@@ -1,6 +1,8 @@
 #include "actors/wire/proxies.hpp"
 
 #include <deque>
+#include <unordered_map>
+#include <utility>
 
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
@@ -45,14 +47,96 @@ outgoing control(frame_type type, uint64_t stream, const Body& body, bool end_st
   return message;
 }
 
-session_control_actor::behavior_type control_proxy(
-    proxy<session_control_actor> self, link_actor link, uint64_t stream) {
-  end_with(self, link);
-  return {[self, stream](close_atom) {
-    caf::anon_send(
-        self->state.link, frame_atom::value, control(frame_type::close, stream, close_body{}, /*end_stream=*/true));
-    self->quit();
-  }};
+struct control_state {
+  control_state() = default;
+  link_actor link;
+  uint64_t stream = 0;
+  uint64_t next_tag = 1;
+  std::unordered_map<uint64_t, caf::typed_response_promise<accepted>> accepts;  // by tag
+  std::unordered_map<uint64_t, caf::typed_response_promise<taken>> edges;       // by tag
+  std::deque<caf::typed_response_promise<session_status>> statuses;
+  static constexpr const char* name = "control";
+};
+using control_pointer = control_proxy_actor::stateful_pointer<control_state>;
+
+void end_control(control_pointer self, const caf::error& reason) {
+  auto& state = self->state;
+  for (auto& [tag, promise] : state.accepts) promise.deliver(reason);
+  for (auto& [tag, promise] : state.edges) promise.deliver(reason);
+  for (auto& promise : state.statuses) promise.deliver(reason);
+  self->quit(reason);
+}
+
+caf::result<taken> ask_edge(control_pointer self, frame_type type, const edge_target& to, uint64_t seq) {
+  auto& state = self->state;
+  auto promise = self->make_response_promise<taken>();
+  auto tag = state.next_tag++;
+  state.edges.emplace(tag, promise);
+  caf::anon_send(state.link, frame_atom::value, control(type, state.stream, to_wire(to, seq, tag)));
+  return promise;
+}
+
+caf::result<accepted> ask_accept(control_pointer self, const accept_request& request) {
+  auto& state = self->state;
+  auto promise = self->make_response_promise<accepted>();
+  accept_body body;
+  body.tag = state.next_tag++;
+  body.epoch = request.epoch;
+  body.upstream.bytes = request.upstream.bytes;
+  state.accepts.emplace(body.tag, promise);
+  caf::anon_send(state.link, frame_atom::value, control(frame_type::accept, state.stream, body));
+  return promise;
+}
+
+void take_answer(control_pointer self, control_answer& answer) {
+  auto& state = self->state;
+  if (auto accept = state.accepts.extract(answer.tag)) {
+    if (answer.refusal)
+      accept.mapped().deliver(std::move(answer.refusal));
+    else
+      accept.mapped().deliver(answer.done);
+  } else if (auto edge = state.edges.extract(answer.tag)) {
+    if (answer.refusal)
+      edge.mapped().deliver(std::move(answer.refusal));
+    else
+      edge.mapped().deliver(taken{});
+  }
+}
+
+control_proxy_actor::behavior_type control_proxy(control_pointer self, link_actor link, uint64_t stream) {
+  auto& state = self->state;
+  state.link = std::move(link);
+  state.stream = stream;
+  self->monitor(state.link);
+  self->set_down_handler([self](caf::down_msg& down) { end_control(self, down.reason); });
+  self->set_exit_handler([self](caf::exit_msg& exit) { end_control(self, exit.reason); });
+  return {
+      [self](accept_atom, const accept_request& request) { return ask_accept(self, request); },
+      [self](restore_atom, const restore_request& request) {
+        return ask_edge(self, frame_type::restore, request.to, request.done);
+      },
+      [self](relink_atom, const relink_request& request) {
+        return ask_edge(self, frame_type::relink, request.to, request.last);
+      },
+      [self](status_atom) {
+        auto& promise = self->state.statuses.emplace_back(self->make_response_promise<session_status>());
+        caf::anon_send(
+            self->state.link, frame_atom::value, control(frame_type::status, self->state.stream, status_body{}));
+        return promise;
+      },
+      [self](close_atom) {
+        caf::anon_send(
+            self->state.link, frame_atom::value,
+            control(frame_type::close, self->state.stream, close_body{}, /*end_stream=*/true));
+        end_control(self, make_error(errc::unknown_session, "the session was closed"));
+      },
+      [self](answer_atom, control_answer& answer) { take_answer(self, answer); },
+      [self](answer_atom, session_status& status) {
+        auto& statuses = self->state.statuses;
+        if (statuses.empty()) return;
+        statuses.front().deliver(std::move(status));
+        statuses.pop_front();
+      }};
 }
 
 session_events_actor::behavior_type events_proxy(proxy<session_events_actor> self, link_actor link, uint64_t stream) {
@@ -62,6 +146,17 @@ session_events_actor::behavior_type events_proxy(proxy<session_events_actor> sel
         caf::anon_send(
             self->state.link, frame_atom::value,
             control(frame_type::applied, stream, applied_body{event.seq, event.micros}));
+      },
+      [self, stream](restored_atom, const session_restored& event) {
+        caf::anon_send(
+            self->state.link, frame_atom::value, control(frame_type::restored, stream, restored_body{event.epoch}));
+      },
+      [self, stream](edge_lost_atom, const edge_lost& event) {
+        edge_lost_body body;
+        body.epoch = event.epoch;
+        body.code.value = event.code;
+        body.text.value = event.text.substr(0, 512);
+        caf::anon_send(self->state.link, frame_atom::value, control(frame_type::edge_lost, stream, body));
       },
       [self, stream](failed_atom, const session_failed& event) {
         failed_body body;
@@ -73,25 +168,26 @@ session_events_actor::behavior_type events_proxy(proxy<session_events_actor> sel
       }};
 }
 
-// -- the door to a session at the peer ----------------------------------------------------------------------------
+// -- the way to a session at the peer -----------------------------------------------------------------------------
 
-struct sink_state {
-  sink_state() = default;
+struct edge_state {
+  edge_state() = default;
   struct waiting_step {
     step what;
     caf::typed_response_promise<taken> answer;
   };
   link_actor link;
   attacher_actor peer;
-  session_id session;
+  edge_target to;
   edge_owner_actor owner;
   uint64_t stream = 0;               // 0 until the peer actor has attached
   std::deque<waiting_step> waiting;  // for that
   bool attaching = false;
+  bool closing = false;
   uint32_t bulk_on_its_way = 0;
-  static constexpr const char* name = "sink";
+  static constexpr const char* name = "edge";
 };
-using sink_pointer = step_sink_actor::stateful_pointer<sink_state>;
+using edge_pointer = edge_actor::stateful_pointer<edge_state>;
 
 outgoing step_message(uint64_t stream, priority cls, step& s) {
   outgoing message;
@@ -103,7 +199,7 @@ outgoing step_message(uint64_t stream, priority cls, step& s) {
   return message;
 }
 
-void send_step(sink_pointer self, step& s, caf::typed_response_promise<taken> answer) {
+void send_step(edge_pointer self, step& s, caf::typed_response_promise<taken> answer) {
   auto& state = self->state;
   // Prompts are bulk, so that they do not hold up other sessions' tokens; what follows one must not overtake it.
   auto cls = s.hidden.dim(1) > 1 || state.bulk_on_its_way > 0 ? priority::bulk : priority::step;
@@ -124,59 +220,70 @@ void send_step(sink_pointer self, step& s, caf::typed_response_promise<taken> an
           });
 }
 
+void end_edge(edge_pointer self, const caf::error& reason, bool tells_peer) {
+  auto& state = self->state;
+  for (auto& [what, answer] : std::exchange(state.waiting, {})) answer.deliver(reason);
+  if (tells_peer && state.attaching && state.stream == 0) {
+    state.closing = true;  // the stream is about to begin, and has to end
+    return;
+  }
+  if (tells_peer && state.stream != 0) {
+    outgoing last;
+    last.type = frame_type::end_stream;
+    last.stream = state.stream;
+    last.end_stream = true;
+    caf::anon_send(state.link, frame_atom::value, std::move(last));
+  }
+  self->quit(reason);
+}
+
 /// Only now is the session at the other end sure to be open.
-void attach(sink_pointer self) {
+void attach(edge_pointer self) {
   auto& state = self->state;
   state.attaching = true;
-  self->request(state.peer, attach_timeout, begin_atom::value, state.session, state.owner)
+  self->request(state.peer, attach_timeout, begin_atom::value, state.to, state.owner)
       .then(
           [self](uint64_t stream) {
             self->state.stream = stream;
+            if (self->state.closing)
+              return end_edge(self, make_error(errc::cancelled, "the edge was closed"), /*tells_peer=*/true);
             auto waiting = std::move(self->state.waiting);
             for (auto& [what, answer] : waiting) send_step(self, what, answer);
           },
-          [self](caf::error& reason) {
-            for (auto& [what, answer] : self->state.waiting) answer.deliver(reason);
-            self->quit(reason);
-          });
+          [self](caf::error& reason) { end_edge(self, reason, /*tells_peer=*/false); });
 }
 
-step_sink_actor::behavior_type sink_proxy(
-    sink_pointer self, link_actor link, attacher_actor peer, const session_id& session, edge_owner_actor owner) {
+caf::result<taken> take_step(edge_pointer self, step& s) {
+  auto answer = self->make_response_promise<taken>();
+  if (self->state.stream != 0) {
+    send_step(self, s, answer);
+    return answer;
+  }
+  self->state.waiting.push_back({std::move(s), answer});
+  if (!self->state.attaching) attach(self);
+  return answer;
+}
+
+edge_actor::behavior_type edge_proxy(
+    edge_pointer self, link_actor link, attacher_actor peer, const edge_target& to, edge_owner_actor owner) {
   auto& state = self->state;
   state.link = std::move(link);
   state.peer = std::move(peer);
-  state.session = session;
+  state.to = to;
   state.owner = std::move(owner);
   self->monitor(state.link);
   self->monitor(state.owner);
   self->set_down_handler([self](caf::down_msg& down) {
-    auto& s = self->state;
-    if (s.stream != 0 && down.source == s.owner.address()) {
-      outgoing last;
-      last.type = frame_type::end_stream;
-      last.stream = s.stream;
-      last.end_stream = true;
-      caf::anon_send(s.link, frame_atom::value, std::move(last));
-    }
-    for (auto& [what, answer] : s.waiting) answer.deliver(make_error(errc::link_lost, "the link ended"));
-    self->quit(std::move(down.reason));
+    end_edge(self, down.reason, /*tells_peer=*/down.source == self->state.owner.address());
   });
-  return {[self](step_atom, step& s) -> caf::result<taken> {
-    auto answer = self->make_response_promise<taken>();
-    if (self->state.stream != 0) {
-      send_step(self, s, answer);
-      return answer;
-    }
-    self->state.waiting.push_back({std::move(s), answer});
-    if (!self->state.attaching) attach(self);
-    return answer;
-  }};
+  return {
+      [self](step_atom, step& s) { return take_step(self, s); },
+      [self](close_atom) { end_edge(self, make_error(errc::cancelled, "the edge was closed"), /*tells_peer=*/true); }};
 }
 
 }  // namespace
 
-session_control_actor spawn_control_proxy(caf::actor_system& system, link_actor link, uint64_t stream) {
+control_proxy_actor spawn_control_proxy(caf::actor_system& system, link_actor link, uint64_t stream) {
   return spawn_stateful(system, control_proxy, std::move(link), stream);
 }
 
@@ -184,10 +291,9 @@ session_events_actor spawn_events_proxy(caf::actor_system& system, link_actor li
   return spawn_stateful(system, events_proxy, std::move(link), stream);
 }
 
-step_sink_actor spawn_sink_proxy(
-    caf::actor_system& system, link_actor link, attacher_actor peer, const session_id& session,
-    edge_owner_actor owner) {
-  return spawn_stateful(system, sink_proxy, std::move(link), std::move(peer), session, std::move(owner));
+edge_actor spawn_edge_proxy(
+    caf::actor_system& system, link_actor link, attacher_actor peer, const edge_target& to, edge_owner_actor owner) {
+  return spawn_stateful(system, edge_proxy, std::move(link), std::move(peer), to, std::move(owner));
 }
 
 }  // namespace corolla::actors::wire

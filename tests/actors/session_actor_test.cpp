@@ -137,13 +137,16 @@ BOOST_FIXTURE_TEST_CASE(the_last_hop_logs_only_what_the_client_has_not, session_
   BOOST_TEST(status(session).log_bytes == 1 * hidden_size * sizeof(float));
 }
 
-BOOST_FIXTURE_TEST_CASE(steps_wait_until_the_next_hop_is_known, session_fixture) {
+BOOST_FIXTURE_TEST_CASE(until_the_next_hop_is_known_no_more_is_computed_than_it_may_leave_untaken, session_fixture) {
   auto session = spawn_unattached();
-  auto early = send(session, chunk(0, 1));
-  BOOST_TEST(early->pending());
-  upstream.tell(session, attach_atom::value, step_sink_actor{next});
-  BOOST_TEST(early->value.has_value(), early->text());
-  BOOST_TEST(out->steps.size() == 1u);
+  std::vector<answer_ptr<taken>> answers;
+  for (uint32_t i = 0; i <= wire::limits::untaken_steps; ++i) answers.push_back(start(session, chunk(i, 1)));
+  time.settle();
+  BOOST_TEST(status(session).steps == wire::limits::untaken_steps);
+  BOOST_TEST(answers.back()->pending());
+  upstream.tell(session, attach_atom::value, edge_actor{next});
+  for (const auto& a : answers) BOOST_TEST(a->value.has_value(), a->text());
+  BOOST_TEST(out->steps.size() == answers.size());
 }
 
 // -- order ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <deque>
+#include <map>
 #include <numeric>
 
 #include <caf/typed_event_based_actor.hpp>
@@ -48,11 +49,12 @@ struct received {
   std::deque<caf::typed_response_promise<taken>> untaken;
   bool hold = false;   // keeps outputs untaken
   caf::error refusal;  // if not empty, for every step
+  int closed = 0;
 };
 using received_ptr = std::shared_ptr<received>;
 
 // A sink that is told (tick) to take the oldest step that it holds.
-using sink_actor = step_sink_actor::extend<caf::reacts_to<tick_atom>>;
+using sink_actor = edge_actor::extend<caf::reacts_to<tick_atom>>;
 
 inline sink_actor::behavior_type sink(sink_actor::pointer self, received_ptr log) {
   return {
@@ -66,24 +68,50 @@ inline sink_actor::behavior_type sink(sink_actor::pointer self, received_ptr log
       [log](tick_atom) {
         log->untaken.front().deliver(taken{});
         log->untaken.pop_front();
-      }};
+      },
+      [log](close_atom) { ++log->closed; }};
 }
 
 struct heard {
   std::vector<applied> done;
   std::vector<session_failed> failed;
+  std::vector<session_restored> restored;
+  std::vector<edge_lost> lost;
 };
 inline session_events_actor::behavior_type listener(session_events_actor::pointer, std::shared_ptr<heard> log) {
   return {
       [log](applied_atom, const applied& event) { log->done.push_back(event); },
-      [log](failed_atom, const session_failed& event) { log->failed.push_back(event); }};
+      [log](failed_atom, const session_failed& event) { log->failed.push_back(event); },
+      [log](restored_atom, const session_restored& event) { log->restored.push_back(event); },
+      [log](edge_lost_atom, const edge_lost& event) { log->lost.push_back(event); }};
 }
 
 // Stands for the link between two servers: stamps whose steps they are.
-inline step_sink_actor::behavior_type link_from(step_sink_actor::pointer self, peer_id from, session_actor to) {
-  return {[self, from, to](step_atom, step& s) {
-    s.from = from;
-    return self->delegate(to, step_atom::value, std::move(s));
+inline edge_actor::behavior_type link_from(edge_actor::pointer self, peer_id from, session_actor to) {
+  return {
+      [self, from, to](step_atom, step& s) {
+        s.from = from;
+        return self->delegate(to, step_atom::value, std::move(s));
+      },
+      [self](close_atom) { self->quit(); }};
+}
+
+// Stands for all peers: whoever a session asks for has this one edge.
+inline peer_actor::behavior_type one_peer(peer_actor::pointer, edge_actor way) {
+  return {
+      [](open_atom, const open_request&, const session_events_actor&) -> caf::result<session_control_actor> {
+        return make_error(errc::bad_request, "nothing is opened here");
+      },
+      [way](attach_atom, const edge_target&, const edge_owner_actor&) { return way; },
+      [](record_atom, const signed_server_record&) { return taken{}; }, [](snapshot_atom) { return taken{}; },
+      [](close_atom, errc, const std::string&) {}};
+}
+inline connector_actor::behavior_type connector(
+    connector_actor::pointer, std::shared_ptr<std::map<peer_id, peer_actor>> peers) {
+  return {[peers](connect_atom, const peer_id& peer) -> caf::result<peer_actor> {
+    auto found = peers->find(peer);
+    if (found == peers->end()) return make_error(errc::unknown_peer, "no address is known");
+    return found->second;
   }};
 }
 
@@ -96,6 +124,8 @@ struct session_fixture {
   std::shared_ptr<heard> client = std::make_shared<heard>();
   sink_actor next = time.system().spawn(sink, out);
   session_events_actor events = time.system().spawn(listener, client);
+  std::shared_ptr<std::map<peer_id, peer_actor>> peers = std::make_shared<std::map<peer_id, peer_actor>>();
+  connector_actor connects = time.system().spawn(connector, peers);
   user upstream{time};
   session_config config = make_config();
   uint64_t seq = 0;
@@ -106,6 +136,9 @@ struct session_fixture {
     kill(events);
     BOOST_TEST(span->used_tokens == 0u);
     out->untaken.clear();
+    for (auto& entry : *peers) kill(entry.second);
+    kill(connects);
+    config.connector = nullptr;
     kill(block);
     kill(next);
   }
@@ -127,12 +160,13 @@ struct session_fixture {
     session_config c;
     c.id.bytes.fill(7);
     c.client = c.upstream = client_peer;
-    c.next = peer(9);
+    c.next = {peer(9), {}, edge};
     c.epoch = edge;
     c.blocks = {0, 8};
     c.max_length = 16;
     c.hidden_size = hidden_size;
     c.block = block;
+    c.connector = connects;
     c.events = events;
     c.step_timeout = 10s;
     return c;
@@ -144,8 +178,8 @@ struct session_fixture {
     config.log_bytes = uint64_t{config.batch} * config.max_length * hidden_size * model::size_of(config.wire);
     return spawn_session(time.system(), config);
   }
-  session_actor open() { return open_to(next); }
-  session_actor open_to(const step_sink_actor& sink_of_outputs) {
+  session_actor open() { return open_to(edge_actor{next}); }
+  session_actor open_to(const edge_actor& sink_of_outputs) {
     auto session = spawn_unattached();
     upstream.tell(session, attach_atom::value, sink_of_outputs);
     return session;

@@ -20,6 +20,7 @@ using namespace actors::wire;
 using actors::close_atom;
 using actors::errc;
 using actors::link_info;
+using actors::release_atom;
 using actors::status_atom;
 using actors::tick_atom;
 
@@ -32,7 +33,7 @@ using pump_atom = caf::atom_constant<caf::atom("pump")>;
 
 using memory_actor = link_actor::extend<
     caf::reacts_to<begin_atom>, caf::reacts_to<bytes_atom, std::vector<char>>, caf::reacts_to<lost_atom>,
-    caf::reacts_to<pump_atom>, caf::reacts_to<tick_atom>>;
+    caf::reacts_to<pump_atom>, caf::reacts_to<tick_atom>, caf::reacts_to<release_atom>>;
 
 /// What both ends know.
 struct memory_wire {
@@ -57,6 +58,17 @@ class memory_connection {
     way.bytes += out_.size();
     auto bytes = std::exchange(out_, {});
     if (way.cut) return;
+    if (way.held || !held_.empty()) {
+      held_.insert(held_.end(), bytes.begin(), bytes.end());
+      return;
+    }
+    give(std::move(bytes));
+  }
+  void release() {
+    if (!wire_->ways[end_]->held && !held_.empty()) give(std::exchange(held_, {}));
+    if (!wire_->ways[1 - end_]->held && is_gone_) peer_gone();
+  }
+  void give(std::vector<char> bytes) {
     // Virtual time stands still until a test moves it: what takes no time must not wait for that.
     if (auto at = arrival(end_); at <= self_->clock().now())
       self_->send(wire_->ends[1 - end_], bytes_atom::value, std::move(bytes));
@@ -66,6 +78,8 @@ class memory_connection {
   /// The other end is gone: that is seen behind what it has sent.
   void peer_gone() {
     if (wire_->ways[1 - end_]->cut) return;
+    is_gone_ = true;
+    if (wire_->ways[1 - end_]->held) return;
     if (auto at = arrival(1 - end_); at <= self_->clock().now())
       self_->send(self_, lost_atom::value);
     else
@@ -86,6 +100,8 @@ class memory_connection {
   std::shared_ptr<memory_wire> wire_;
   size_t end_;
   std::vector<char> out_;
+  std::vector<char> held_;
+  bool is_gone_ = false;
 };
 
 struct memory_state {
@@ -127,6 +143,7 @@ memory_actor::behavior_type memory_link(
       [driver](lost_atom) { driver->disconnected(); },
       [driver](pump_atom) { driver->pump(); },
       [driver](tick_atom) { driver->tick(); },
+      [self](release_atom) { self->state.connection->release(); },
   };
 }
 
@@ -166,7 +183,10 @@ memory_links connect_in_memory(caf::actor_system& system, memory_end dialler, me
     wire->ends[end] = system.spawn(memory_link, std::move(start), wire, end);
   }
   for (auto& end : wire->ends) caf::anon_send(end, begin_atom::value);
-  return {wire->ends[0], wire->ends[1], wire->ways[0], wire->ways[1]};
+  auto release = [wire] {
+    for (auto& end : wire->ends) caf::anon_send(end, release_atom::value);
+  };
+  return {wire->ends[0], wire->ends[1], wire->ways[0], wire->ways[1], release};
 }
 
 std::function<std::vector<incoming>(incoming)> duplicate_every(uint32_t n) {

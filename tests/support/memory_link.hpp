@@ -18,6 +18,8 @@ struct memory_way {
   std::chrono::microseconds delay{0};
   /// Bytes vanish, and so does the news that the sender has ended.
   bool cut = false;
+  /// Bytes wait until the way is released: a process that is stopped, or a network that stalls.
+  bool held = false;
   /// What the owner at the far end gets in place of a message.  Nobody gets what is left inside.
   std::function<std::vector<actors::wire::incoming>(actors::wire::incoming)> tamper;
   uint64_t bytes = 0;     ///< that the sender gave
@@ -33,6 +35,8 @@ struct memory_links {
   actors::wire::link_actor dialler, other;
   std::shared_ptr<memory_way> there;  ///< from the dialler
   std::shared_ptr<memory_way> back;
+  /// What was held goes on, in its order, on ways that are held no more.
+  std::function<void()> release;
 };
 
 /// The links shake hands as soon as they run.

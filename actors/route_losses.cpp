@@ -1,0 +1,150 @@
+// What a route is told of its hops, and what it does about it.
+#include <algorithm>
+
+#include "actors/route_mending.hpp"
+
+namespace corolla::actors::route_mending {
+namespace {
+
+/// An edge that is lost twice within this time takes its receiver with it.
+constexpr auto edge_grace = std::chrono::seconds{10};
+
+/// A substitute is gone, or failed.
+void fresh_lost(route_pointer self, size_t index, const caf::error& reason) {
+  auto& m = *self->state.mend;
+  auto& h = m.fresh[index];
+  self->state.excluded.insert(h.plan.peer);
+  // What was opened by now is closed by `again`; what is still being opened, when its answer comes.
+  again(self, make_error(code_of(reason), named(h) + ": " + sentence(reason)));
+}
+
+}  // namespace
+
+void hop_lost(route_pointer self, size_t index, const std::string& why) {
+  auto& state = self->state;
+  auto& h = state.hops[index];
+  if (h.lost || state.now != phase::open) return;
+  h.lost = true;
+  if (index == 0 && state.out) state.out->edge = nullptr;  // what is on its way there is lost with it
+  // Edges before and behind it are replaced with it.
+  state.broken.clear();
+  state.refusal =
+      make_error(errc::link_lost, named(h) + " of blocks " + to_string(h.plan.blocks) + " was lost: " + why);
+  if (!state.mend) {
+    state.waits_for_servers = false;
+    return begin_next(self);
+  }
+  auto& m = *state.mend;
+  if (index >= m.first && index < m.last) {
+    m.late = false;
+  } else if (index + 1 == m.first || index == m.last) {
+    again(self, state.refusal);
+  }
+}
+
+void hop_late(route_pointer self, size_t index) {
+  auto& state = self->state;
+  if (state.mend || state.now != phase::open || state.hops[index].lost) return;
+  mending m;
+  m.first = index;
+  m.last = index + 1;
+  m.late = true;
+  state.excluded.insert(state.hops[index].plan.peer);
+  begin(self, std::move(m));
+}
+
+void edge_broken(route_pointer self, size_t into, const std::string& why) {
+  auto& state = self->state;
+  if (state.now != phase::open) return;
+  const auto now = self->clock().now();
+  const bool again_so_soon = state.edge_was_mended && now - state.edge_mended < edge_grace;
+  if (again_so_soon && into < state.hops.size()) return hop_lost(self, into, why);
+  if (again_so_soon && into > 0) return hop_lost(self, into - 1, why);
+  state.edge_was_mended = true;
+  state.edge_mended = now;
+  state.broken.emplace(into, why);
+  begin_next(self);
+}
+
+void output_came(route_pointer self) {
+  auto& state = self->state;
+  state.tries = 0;
+  if (!state.mend || !state.mend->late || state.mend->committing) return;
+  abandon(self);
+  state.excluded.clear();
+}
+
+void peer_lost(route_pointer self, const caf::actor_addr& peer, const caf::error& reason) {
+  auto& state = self->state;
+  for (size_t i = 0; i < state.hops.size(); ++i)
+    if (state.hops[i].peer.address() == peer) hop_lost(self, i, sentence(reason));
+  if (!state.mend) return;
+  for (size_t i = 0; i < state.mend->fresh.size(); ++i)
+    if (auto& h = state.mend->fresh[i]; h.peer && h.peer.address() == peer && h.control)
+      return fresh_lost(self, i, reason);
+}
+
+void session_ended(route_pointer self, const session_failed& event) {
+  auto& state = self->state;
+  const auto reason = make_error(event.code, event.text);
+  for (size_t i = 0; i < state.hops.size(); ++i)
+    if (state.hops[i].session == event.session) return hop_lost(self, i, event.text);
+  if (!state.mend) return;
+  for (size_t i = 0; i < state.mend->fresh.size(); ++i)
+    if (state.mend->fresh[i].session == event.session) return fresh_lost(self, i, reason);
+}
+
+void session_restored_there(route_pointer self, const session_restored& event) {
+  auto* m = current(self, event.epoch);
+  if (m == nullptr || m->committing) return;
+  bool all = true;
+  for (auto& h : m->fresh) {
+    if (h.session == event.session) h.restored = true;
+    all = all && h.restored;
+  }
+  if (all) commit(self);
+}
+
+void edge_reported(route_pointer self, const edge_lost& event) {
+  auto& state = self->state;
+  if (state.mend) {
+    auto& m = *state.mend;
+    for (size_t i = 0; i < m.fresh.size(); ++i)
+      if (m.fresh[i].session == event.session)
+        // A substitute that cannot reach what comes after it is of no use; the next one may be.
+        return fresh_lost(self, i, make_error(event.code, event.text));
+    if (event.epoch == m.epoch && !fed_by_client(m) && state.hops[m.first - 1].session == event.session)
+      return source_failed(self, m.epoch, make_error(errc::unreachable, event.text));
+  }
+  for (size_t i = 0; i < state.hops.size(); ++i) {
+    if (state.hops[i].session != event.session) continue;
+    const bool is_last = i + 1 == state.hops.size();
+    // What is being replaced takes its edges with it.
+    if (state.hops[i].lost || (!is_last && state.hops[i + 1].lost)) return;
+    if (state.mend && state.mend->first <= i + 1 && i + 1 <= state.mend->last) return;
+    if (event.epoch != (is_last ? state.sink_epoch : state.hops[i + 1].epoch)) return;
+    if (!is_last && event.code == errc::unknown_session) return hop_lost(self, i + 1, event.text);
+    return edge_broken(self, i + 1, event.text);
+  }
+}
+
+void substitute_refused(route_pointer self, const caf::error& reason) {
+  if (self->state.mend && !self->state.mend->fresh.empty()) fresh_lost(self, 0, reason);
+}
+
+void look_at_deadline(route_pointer self) {
+  auto& state = self->state;
+  if (!state.mend || state.mend->committing || self->clock().now() < state.mend->due) return;
+  auto& fresh = state.mend->fresh;
+  for (size_t i = 0; i < fresh.size(); ++i)
+    if (!fresh[i].restored) return fresh_lost(self, i, make_error(errc::timed_out, "it was not restored in time"));
+}
+
+void servers_changed(route_pointer self) {
+  auto& state = self->state;
+  if (!state.waits_for_servers) return;
+  state.waits_for_servers = false;
+  begin_next(self);
+}
+
+}  // namespace corolla::actors::route_mending

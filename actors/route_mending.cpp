@@ -1,0 +1,255 @@
+#include "actors/route_mending.hpp"
+
+#include <algorithm>
+
+namespace corolla::actors::route_mending {
+
+/// Restoring a token, where no prompt has shown how long one takes.
+static constexpr auto assumed_per_token = std::chrono::milliseconds{50};
+
+mending* current(route_pointer self, uint64_t epoch) {
+  auto& state = self->state;
+  const bool is_over = state.now == phase::failed || !state.mend || state.mend->epoch != epoch;
+  return is_over ? nullptr : &*state.mend;
+}
+
+std::string named(const hop& h) {
+  return "server " + h.plan.peer.to_string();
+}
+
+static std::chrono::microseconds since(route_pointer self, alarm::time_point begun) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(self->clock().now() - begun);
+}
+
+static void close(route_pointer self, std::vector<hop>& hops) {
+  for (auto& h : hops)
+    if (h.control) self->send(h.control, close_atom::value);
+  hops.clear();
+}
+
+static void let_go(route_pointer self, std::optional<outlet>& way) {
+  if (way && way->edge) self->send(way->edge, close_atom::value);
+  way.reset();
+}
+
+// -- beginning and giving up ----------------------------------------------------------------------------------------
+
+void begin(route_pointer self, mending m) {
+  auto& state = self->state;
+  m.epoch = ++state.epochs;
+  m.done = state.done;
+  m.position = state.done_position;
+  m.begun = self->clock().now();
+  m.report.late = m.late;
+  state.mend = std::move(m);
+  state.waits_for_servers = false;
+  state.mend->edge_alone ? commit(self) : plan(self);
+}
+
+void abandon(route_pointer self) {
+  auto& state = self->state;
+  close(self, state.mend->fresh);
+  let_go(self, state.substitute);
+  state.mend.reset();
+}
+
+void again(route_pointer self, caf::error reason) {
+  auto& state = self->state;
+  const bool was_late = state.mend->late;
+  const auto late_hop = state.mend->first;
+  abandon(self);
+  state.refusal = std::move(reason);
+  if (++state.tries > state.config->options.max_recoveries) {
+    // Who was only late may still answer.
+    if (was_late) return;
+    return fail(self, state.refusal);
+  }
+  if (is_opening(state)) return begin(self, {});
+  if (was_late && !state.hops[late_hop].lost) return hop_late(self, late_hop);
+  begin_next(self);
+}
+
+// -- restoring ------------------------------------------------------------------------------------------------------
+
+static edge_target into(const mending& m, size_t index) {
+  return {m.fresh[index].plan.peer, m.fresh[index].session, m.epoch};
+}
+
+void source_failed(route_pointer self, uint64_t epoch, const caf::error& reason) {
+  auto* m = current(self, epoch);
+  if (m == nullptr) return;
+  auto& state = self->state;
+  const auto code = code_of(reason);
+  const bool is_the_way = code == errc::unknown_peer || code == errc::unreachable || code == errc::wrong_peer;
+  if (is_the_way && !m->fresh.empty())
+    state.excluded.insert(m->fresh.front().plan.peer);
+  else if (!fed_by_client(*m))
+    state.hops[m->first - 1].lost = true;
+  else if (m->edge_alone)
+    state.hops[m->first].lost = true;
+  again(self, reason);
+}
+
+static void restore_from_here(route_pointer self) {
+  auto& state = self->state;
+  auto& m = *state.mend;
+  state.substitute.emplace(into(m, 0));
+  state.substitute->restore(m.done, m.position);
+  auto epoch = m.epoch;
+  self->request(m.fresh[0].peer, answer_timeout, attach_atom::value, into(m, 0), edge_owner_actor{self})
+      .then(
+          [self, epoch](const edge_actor& edge) {
+            if (current(self, epoch) == nullptr) return self->send(edge, close_atom::value);
+            self->state.substitute->edge = edge;
+            pump(self);
+          },
+          [self, epoch](const caf::error& reason) { source_failed(self, epoch, reason); });
+}
+
+void restore(route_pointer self) {
+  auto& state = self->state;
+  auto& m = *state.mend;
+  const auto predicted = state.patience.per_token().value_or(assumed_per_token) * m.position;
+  m.due = self->clock().now() + std::max<alarm::time_point::duration>(answer_timeout, predicted * 3);
+  state.timer.set(self, m.due);
+  if (fed_by_client(m)) return restore_from_here(self);
+  auto epoch = m.epoch;
+  self->request(
+          state.hops[m.first - 1].control, connect_timeout + answer_timeout, restore_atom::value,
+          restore_request{into(m, 0), m.done})
+      .then([](taken) {}, [self, epoch](const caf::error& reason) { source_failed(self, epoch, reason); });
+}
+
+// -- committing -----------------------------------------------------------------------------------------------------
+
+static void finish(route_pointer self) {
+  auto& state = self->state;
+  auto m = std::move(*state.mend);
+  state.mend.reset();
+  m.report.switching = since(self, m.begun) - m.report.opening - m.report.restoring;
+  auto begin = state.hops.begin() + static_cast<std::ptrdiff_t>(m.first);
+  auto end = state.hops.begin() + static_cast<std::ptrdiff_t>(m.last);
+  if (!m.edge_alone) {
+    if (!state.hops.empty()) m.report.blocks = {begin->plan.blocks.begin, (end - 1)->plan.blocks.end};
+    m.report.restored_tokens = m.position;
+    for (auto h = begin; h != end; ++h)
+      if (h->control) self->send(h->control, close_atom::value);
+    state.hops.erase(begin, end);
+    state.hops.insert(
+        state.hops.begin() + static_cast<std::ptrdiff_t>(m.first), std::make_move_iterator(m.fresh.begin()),
+        std::make_move_iterator(m.fresh.end()));
+  }
+  const auto sink = m.first + m.fresh.size();
+  if (sink < state.hops.size()) state.hops[sink].epoch = m.epoch;
+  state.excluded.clear();
+  state.refusal = {};
+  if (is_opening(state)) {
+    state.now = phase::open;
+    state.tries = 0;
+    state.opening.deliver(taken{});
+  } else {
+    state.recoveries.push_back(m.report);
+  }
+  begin_next(self);
+  pump(self);
+}
+
+/// Steps after the one that is settled, or that the sink had, go the new way.
+static void relink(route_pointer self, const edge_target& to, peer_actor peer, uint64_t last) {
+  auto& state = self->state;
+  auto& m = *state.mend;
+  auto epoch = m.epoch;
+  auto failed = [self, epoch](const caf::error& reason) { source_failed(self, epoch, reason); };
+  if (!fed_by_client(m)) {
+    self->request(
+            state.hops[m.first - 1].control, connect_timeout + answer_timeout, relink_atom::value,
+            relink_request{to, last})
+        .then(
+            [self, epoch](taken) {
+              if (current(self, epoch) != nullptr) finish(self);
+            },
+            failed);
+    return;
+  }
+  if (state.substitute && state.substitute->to() == to) {
+    let_go(self, state.out);
+    state.out = std::exchange(state.substitute, std::nullopt);
+    state.out->begin_after(last);
+    return finish(self);
+  }
+  self->request(peer, answer_timeout, attach_atom::value, to, edge_owner_actor{self})
+      .then(
+          [self, epoch, to, last](const edge_actor& edge) {
+            auto& s = self->state;
+            if (current(self, epoch) == nullptr) return self->send(edge, close_atom::value);
+            let_go(self, s.out);
+            s.out.emplace(to);
+            s.out->edge = edge;
+            s.out->begin_after(last);
+            finish(self);
+          },
+          failed);
+}
+
+static void sink_accepted(route_pointer self, uint64_t last) {
+  auto& state = self->state;
+  auto& m = *state.mend;
+  if (!m.fresh.empty()) return relink(self, into(m, 0), m.fresh[0].peer, m.done);
+  if (feeds_client(state, m)) return relink(self, {state.config->self, state.sink_session, m.epoch}, {}, last);
+  auto& sink = state.hops[m.first];
+  relink(self, {sink.plan.peer, sink.session, m.epoch}, sink.peer, last);
+}
+
+void commit(route_pointer self) {
+  auto& state = self->state;
+  auto& m = *state.mend;
+  m.committing = true;
+  if (!m.edge_alone) m.report.restoring = since(self, m.begun) - m.report.opening;
+  const auto from = !m.fresh.empty()   ? m.fresh.back().plan.peer
+                    : fed_by_client(m) ? state.config->self
+                                       : state.hops[m.first - 1].plan.peer;
+  if (feeds_client(state, m)) {
+    state.sink_epoch = m.epoch;
+    state.sink_from = from;
+    return sink_accepted(self, state.done);
+  }
+  auto epoch = m.epoch;
+  self->request(state.hops[m.last].control, answer_timeout, accept_atom::value, accept_request{epoch, from})
+      .then(
+          [self, epoch](const accepted& answer) {
+            if (current(self, epoch) != nullptr) sink_accepted(self, answer.last);
+          },
+          [self, epoch](const caf::error& reason) {
+            auto* now = current(self, epoch);
+            if (now == nullptr) return;
+            self->state.hops[now->last].lost = true;
+            again(self, reason);
+          });
+}
+
+void begin_next(route_pointer self) {
+  auto& state = self->state;
+  if (state.mend || state.now != phase::open || state.waits_for_servers) return;
+  auto is_lost = [](const hop& h) { return h.lost; };
+  auto first = std::find_if(state.hops.begin(), state.hops.end(), is_lost);
+  mending m;
+  if (first != state.hops.end()) {
+    m.first = static_cast<size_t>(first - state.hops.begin());
+    m.last = static_cast<size_t>(std::find_if_not(first, state.hops.end(), is_lost) - state.hops.begin());
+    return begin(self, std::move(m));
+  }
+  if (state.broken.empty()) return;
+  auto broken = state.broken.extract(state.broken.begin());
+  m.first = m.last = broken.key();
+  m.edge_alone = true;
+  begin(self, std::move(m));
+}
+
+void close_all(route_pointer self) {
+  auto& state = self->state;
+  if (state.mend) abandon(self);
+  close(self, state.hops);
+  let_go(self, state.out);
+}
+
+}  // namespace corolla::actors::route_mending

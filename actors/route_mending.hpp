@@ -1,0 +1,70 @@
+// How a route's chain is made and mended (the protocol is in ARCHITECTURE.md): a gap is planned, its substitutes are
+// opened and restored, and then the hops around it are switched over to them.
+#pragma once
+
+#include <string>
+
+#include "actors/route_state.hpp"
+
+namespace corolla::actors::route_mending {
+
+/// Opens the chain.
+void open(route_pointer self);
+/// Replaces what is lost or broken, if anything is and nothing is being replaced.
+void begin_next(route_pointer self);
+void hop_lost(route_pointer self, size_t index, const std::string& why);
+/// The hop has not moved for too long: a substitute is made ready, and takes over unless the hop answers first.
+void hop_late(route_pointer self, size_t index);
+/// The edge into a hop (or into this route's own end) is of no more use.
+void edge_broken(route_pointer self, size_t into, const std::string& why);
+/// An output has come: what was late has answered.
+void output_came(route_pointer self);
+/// Everything that the client's link to a peer told is over.
+void peer_lost(route_pointer self, const caf::actor_addr& peer, const caf::error& reason);
+void session_ended(route_pointer self, const session_failed& event);
+void session_restored_there(route_pointer self, const session_restored& event);
+void edge_reported(route_pointer self, const edge_lost& event);
+/// The first substitute takes nothing more from here.
+void substitute_refused(route_pointer self, const caf::error& reason);
+/// Substitutes that take too long are replaced.
+void look_at_deadline(route_pointer self);
+void servers_changed(route_pointer self);
+void close_all(route_pointer self);
+
+// -- between the parts ----------------------------------------------------------------------------------------------
+
+/// Linking to a server, and asking this node's own actors.
+inline constexpr auto connect_timeout = std::chrono::seconds{8};
+/// What a hop is asked in the course of mending, beyond what the request itself may take.
+inline constexpr auto answer_timeout = std::chrono::seconds{2};
+
+/// The mending of this epoch, if it is still under way: answers may come later.
+mending* current(route_pointer self, uint64_t epoch);
+inline bool is_opening(const route_state& state) {
+  return state.now == phase::opening;
+}
+/// The client is the hop before the gap, or behind it.
+inline bool fed_by_client(const mending& m) {
+  return m.first == 0;
+}
+inline bool feeds_client(const route_state& state, const mending& m) {
+  return m.last == state.hops.size();
+}
+/// "server ID"
+std::string named(const hop& h);
+void begin(route_pointer self, mending m);
+/// What was done so far is undone at every server; nothing has been replaced.
+void abandon(route_pointer self);
+/// Tries again, with the next epoch and whatever is lost by now.
+void again(route_pointer self, caf::error reason);
+/// Looks for servers, and opens sessions at them; then comes `restore`, or `commit` where there is nothing to restore.
+void plan(route_pointer self);
+/// Has the hop before the gap send its rows to the first substitute.
+void restore(route_pointer self);
+/// Switches the hops around the gap over to the substitutes, which hold all that they need: first the hop behind it
+/// takes nothing more of what was before, then the hop before it sends there no more.
+void commit(route_pointer self);
+/// The hop before the gap cannot reach the first substitute, or keeps no rows, or is gone.
+void source_failed(route_pointer self, uint64_t epoch, const caf::error& reason);
+
+}  // namespace corolla::actors::route_mending

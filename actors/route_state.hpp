@@ -1,0 +1,113 @@
+// What a route actor keeps, shared by its parts: steps and events (route_actor), and the mending of its chain
+// (route_mending, route_losses): opening is the mending of a route that has no hop yet.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include "actors/alarm.hpp"
+#include "actors/outlet.hpp"
+#include "actors/policy/recent_median.hpp"
+#include "actors/policy/step_patience.hpp"
+#include "actors/route_actor.hpp"
+#include "actors/route_chunks.hpp"
+#include "actors/route_plan.hpp"
+
+namespace corolla::actors {
+
+struct hop {
+  planned_hop plan;
+  session_id session;
+  session_control_actor control;
+  peer_actor peer;
+  uint64_t epoch = 0;    // of the edge into it
+  uint64_t applied = 0;  // highest seq that it reported
+  bool lost = false;
+  bool restored = false;  // of a substitute
+  policy::recent_median decode_micros;
+};
+
+/// A gap on its way to be closed: hops [first, last) of the chain give way to `fresh`.  With no fresh one it is the
+/// edge between hops `first - 1` and `first` alone that is replaced.
+struct mending {
+  uint64_t epoch = 0;
+  size_t first = 0, last = 0;
+  bool edge_alone = false;
+  bool late = false;  // what is replaced may still answer, and then stays
+  bool committing = false;
+  uint64_t done = 0;      // the step whose state is restored; steps carry no higher one meanwhile
+  uint32_t position = 0;  // tokens after it
+  std::vector<hop> fresh;
+  size_t opens_left = 0;
+  caf::error refusal;
+  recovery_report report;
+  alarm::time_point begun;
+  alarm::time_point due = alarm::never;  // of the restored rows
+};
+
+enum class phase { idle, opening, open, failed };
+
+struct route_state {
+  route_state() = default;
+  std::optional<route_config> config;
+  phase now = phase::idle;
+  caf::error failure;
+  caf::typed_response_promise<taken> opening;
+
+  // The chain.
+  std::vector<hop> hops;
+  session_id sink_session;  // of the route's own end
+  uint64_t sink_epoch = 0;  // of the edge that outputs come by
+  peer_id sink_from;        // and from whom
+  std::optional<outlet> out;
+  std::optional<outlet> substitute;
+  uint64_t epochs = 0;  // given out
+
+  // Mending.
+  std::optional<mending> mend;
+  std::set<peer_id> excluded;            // from the plans of this gap
+  std::map<size_t, std::string> broken;  // edges into hops that are to be replaced, and why
+  alarm::time_point edge_mended{};       // when one was last
+  bool edge_was_mended = false;
+  uint32_t tries = 0;  // since the last output
+  caf::error refusal;  // the last, of this gap
+  bool waits_for_servers = false;
+  std::vector<recovery_report> recoveries;
+
+  // Steps.
+  std::optional<sent_log> log;  // of the first hop's inputs
+  uint64_t sent = 0;            // highest seq in the log
+  uint64_t done = 0;
+  uint32_t done_position = 0;  // tokens after it
+  uint32_t position = 0;       // tokens after the last request
+  std::optional<chunked_forward> forward;
+  caf::typed_response_promise<forward_reply> answer;
+  alarm::time_point deadline = alarm::never;  // of the next output
+  policy::step_patience patience;
+  alarm::time_point waiting_since{};  // for the next output
+  alarm::time_point last_progress{};  // of any hop
+  alarm::time_point last_late{};      // somebody was found to be
+  int late_rounds = 0;                // in which somebody was late, since the last output
+  alarm timer;
+  std::deque<applied_event> trace;
+  static constexpr const char* name = "route";
+};
+
+using route_impl = route_actor::extend<
+    caf::reacts_to<refused_atom, step_refused>, caf::reacts_to<tick_atom>, caf::reacts_to<changed_atom>>;
+using route_pointer = route_impl::stateful_pointer<route_state>;
+
+/// Ends the route: nothing of it stays at any server, and every later request is answered with why.
+void fail(route_pointer self, caf::error reason);
+/// Sends what may go.
+void pump(route_pointer self);
+
+}  // namespace corolla::actors

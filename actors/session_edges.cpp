@@ -1,0 +1,200 @@
+// The half of a session that deals with where its outputs go.
+#include "actors/session_state.hpp"
+
+namespace corolla::actors::edges {
+namespace {
+
+constexpr auto find_timeout = std::chrono::seconds{10};
+
+std::string name_of(session_pointer self, const peer_id& next) {
+  return (self->state.config.client == next ? "the client " : "the next hop ") + next.to_string();
+}
+
+/// The way out that has this edge, or null: an answer may come after the edge was given up.
+std::optional<outlet>* way_of(session_pointer self, uint64_t epoch) {
+  auto& state = self->state;
+  for (auto* way : {&state.out, &state.substitute})
+    if (*way && (*way)->to().epoch == epoch) return way;
+  return nullptr;
+}
+
+void let_go(session_pointer self, outlet& way) {
+  if (!way.edge) return;
+  self->demonitor(way.edge.address());
+  self->send(way.edge, close_atom::value);
+  way.edge = nullptr;
+}
+
+/// An edge is of no more use.  The session lives on, and its client decides what comes next.
+void lost(session_pointer self, uint64_t epoch, errc code, std::string text) {
+  auto* way = way_of(self, epoch);
+  if (way == nullptr || !(*way)->edge) return;
+  auto& state = self->state;
+  let_go(self, **way);
+  if (way == &state.out) restart(self, state.next_due, 0);
+  if (way == &state.substitute) way->reset();
+  self->send(state.config.events, edge_lost_atom::value, edge_lost{state.config.id, epoch, code, std::move(text)});
+}
+
+void refused(session_pointer self, uint64_t epoch, uint64_t seq, uint64_t last, errc code, const std::string& text) {
+  auto* way = way_of(self, epoch);
+  if (way == nullptr) return;
+  if (code == errc::gap && (*way)->rewind(last)) return pump(self);
+  lost(self, epoch, code, name_of(self, (*way)->to().peer) + " refused step " + std::to_string(seq) + ": " + text);
+}
+
+void took(session_pointer self, uint64_t epoch) {
+  auto* way = way_of(self, epoch);
+  if (way == nullptr) return;
+  auto& state = self->state;
+  (*way)->taken();
+  if (way == &state.out) restart(self, state.next_due, (*way)->untaken());
+  pump(self);
+  ask_block(self);
+}
+
+void did_not_take(session_pointer self, uint64_t epoch, uint64_t seq, const caf::error& reason) {
+  auto* way = way_of(self, epoch);
+  if (way == nullptr) return;
+  (*way)->taken();
+  // Errors of CAF's own say that the actor on the other side is gone, or silent.
+  const bool is_gone = reason.category() == caf::atom("system") || reason.category() == caf::atom("exit");
+  refused(self, epoch, seq, last_of(reason), is_gone ? errc::link_lost : code_of(reason), sentence(reason));
+}
+
+void pump(session_pointer self, std::optional<outlet>& way) {
+  auto& state = self->state;
+  while (way) {
+    auto s = way->next(*state.log);
+    if (!s) return;
+    if (&way == &state.out && way->untaken() == 1) restart(self, state.next_due, 1);
+    const auto epoch = way->to().epoch, seq = s->seq;
+    self->request(way->edge, caf::infinite, step_atom::value, std::move(*s))
+        .then(
+            [self, epoch](const taken&) { took(self, epoch); },
+            [self, epoch, seq](const caf::error& reason) { did_not_take(self, epoch, seq, reason); });
+  }
+}
+
+/// Finds the peer and gives `then` an edge to its session; `promise` hears of a failure.
+template <class Then>
+void find(session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise, Then then) {
+  auto failed = [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); };
+  self->request(self->state.config.connector, find_timeout, connect_atom::value, to.peer)
+      .then(
+          [self, to, then, failed](const peer_actor& peer) {
+            self->request(peer, find_timeout, attach_atom::value, to, edge_owner_actor{self}).then(then, failed);
+          },
+          failed);
+}
+
+}  // namespace
+
+void pump(session_pointer self) {
+  pump(self, self->state.out);
+  pump(self, self->state.substitute);
+}
+
+void attach_first(session_pointer self, const edge_actor& edge) {
+  self->monitor(edge);
+  self->state.out->edge = edge;
+  pump(self);
+  ask_block(self);
+}
+
+caf::result<accepted> accept(session_pointer self, const accept_request& request) {
+  auto& state = self->state;
+  if (state.restoring) return make_error(errc::stale, "the session is being restored");
+  if (request.epoch <= state.order->epoch())
+    return make_error(
+        errc::stale, "epoch " + std::to_string(request.epoch) + " is not above " +
+                         std::to_string(state.order->epoch()) + ", which is in force");
+  state.order->enter(request.epoch);
+  state.config.upstream = request.upstream;
+  return accepted{state.order->last(), state.order->position()};
+}
+
+caf::result<taken> restore(session_pointer self, const restore_request& request) {
+  auto& state = self->state;
+  const auto pieces = state.log->restore(request.done);
+  if (state.restoring || !pieces || request.done > state.log->last())
+    return make_error(errc::gap, "the rows after step " + std::to_string(request.done) + " are not kept here");
+  if (way_of(self, request.to.epoch) != nullptr)
+    return make_error(errc::stale, "an edge of this epoch is there already");
+  if (state.substitute) let_go(self, *state.substitute);
+  state.substitute.emplace(request.to);
+  state.substitute->restore(request.done, pieces->empty() ? 0 : pieces->back().position + pieces->back().tokens);
+  auto promise = self->make_response_promise<taken>();
+  find(self, request.to, promise, [self, to = request.to, promise](const edge_actor& edge) mutable {
+    auto& way = self->state.substitute;
+    if (!way || way->to() != to || way->edge) {
+      promise.deliver(make_error(errc::stale, "another substitute is restored by now"));
+      return;
+    }
+    self->monitor(edge);
+    way->edge = edge;
+    pump(self);
+    promise.deliver(taken{});
+  });
+  return promise;
+}
+
+caf::result<taken> relink(session_pointer self, const relink_request& request) {
+  auto& state = self->state;
+  if (request.last < state.log->done() || request.last > state.log->last())
+    return make_error(
+        errc::gap, "step " + std::to_string(request.last + 1) + " was asked for, and steps " +
+                       std::to_string(state.log->done() + 1) + " to " + std::to_string(state.log->last()) +
+                       " are kept here");
+  if (request.to.epoch <= state.out->to().epoch)
+    return make_error(
+        errc::stale, "epoch " + std::to_string(request.to.epoch) + " is not above " +
+                         std::to_string(state.out->to().epoch) + ", which is in force");
+  let_go(self, *state.out);
+  restart(self, state.next_due, 0);
+  if (state.substitute && state.substitute->to() == request.to && state.substitute->edge) {
+    state.out = std::exchange(state.substitute, std::nullopt);
+    state.out->begin_after(request.last);
+    pump(self);
+    ask_block(self);
+    return taken{};
+  }
+  state.out.emplace(request.to);
+  state.out->begin_after(request.last);
+  auto promise = self->make_response_promise<taken>();
+  find(self, request.to, promise, [self, to = request.to, promise](const edge_actor& edge) mutable {
+    auto& way = self->state.out;
+    if (way->to() != to || way->edge) {
+      promise.deliver(make_error(errc::stale, "another edge is in force by now"));
+      return;
+    }
+    attach_first(self, edge);
+    promise.deliver(taken{});
+  });
+  return promise;
+}
+
+void refused(session_pointer self, const step_refused& why) {
+  refused(self, why.epoch, why.seq, why.last, why.code, why.text);
+}
+
+bool down(session_pointer self, const caf::down_msg& down) {
+  for (auto* way : {&self->state.out, &self->state.substitute})
+    if (*way && (*way)->edge && (*way)->edge.address() == down.source) {
+      const auto to = (*way)->to();
+      lost(self, to.epoch, errc::link_lost, name_of(self, to.peer) + " is gone: " + sentence(down.reason));
+      return true;
+    }
+  return false;
+}
+
+void overdue(session_pointer self) {
+  auto& state = self->state;
+  const auto to = state.out->to();
+  lost(
+      self, to.epoch, errc::timed_out,
+      name_of(self, to.peer) + " takes no more steps: no answer within " +
+          std::to_string(state.config.step_timeout.count()) + " ms");
+}
+
+}  // namespace corolla::actors::edges

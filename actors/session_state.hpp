@@ -1,0 +1,85 @@
+// What a session actor keeps, shared by its parts: steps (session_actor) and edges (session_edges).
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include "actors/alarm.hpp"
+#include "actors/outlet.hpp"
+#include "actors/policy/step_order.hpp"
+#include "actors/session_actor.hpp"
+
+namespace corolla::actors {
+
+/// A step from when it was accepted until its output is in the log.
+struct accepted_step {
+  step request;
+  caf::typed_response_promise<taken> answer;
+};
+
+struct session_state {
+  session_state() = default;
+  session_state(const session_state&) = delete;
+  session_state& operator=(const session_state&) = delete;
+  ~session_state() {
+    for (auto& waiting : accepted) waiting.answer.deliver(make_error(errc::unknown_session, "the session has ended"));
+    caf::anon_send(config.block, release_atom::value, config.cache);
+  }
+
+  session_config config;
+  std::optional<policy::step_order> order;
+  std::optional<sent_log> log;
+  std::optional<outlet> out;         // to the next hop
+  std::optional<outlet> substitute;  // that is being restored beside it
+  std::deque<accepted_step> accepted;
+  size_t asked = 0;  // the first so many of `accepted` are at the block
+  uint64_t steps = 0;
+  uint64_t dropped = 0;
+  uint32_t position = 0;  // tokens in the cache
+  // Of a substitute.
+  bool restoring = false;      // not all rows have been computed
+  uint32_t restore_begun = 0;  // tokens accepted
+  uint32_t restore_until = 0;  // tokens in all; 0: not known yet
+  uint32_t restored = 0;       // tokens computed
+  // When the block's next answer, and the next hop's, is overdue.
+  alarm::time_point block_due = alarm::never;
+  alarm::time_point next_due = alarm::never;
+  std::optional<applied> unreported;  // the latest, where the client has not been told
+  alarm::time_point report_due{};     // not before
+  alarm timer;
+  static constexpr const char* name = "session";
+};
+
+using session_impl = new_session_actor::extend<caf::reacts_to<tick_atom>>;
+using session_pointer = session_impl::stateful_pointer<session_state>;
+
+/// Ends the session, and says why to all who wait and to the client.
+void fail(session_pointer self, errc code, const std::string& text);
+/// What is awaited from the block or the next hop has the whole time again, or is not awaited any more.
+void restart(session_pointer self, alarm::time_point& due, size_t awaited);
+/// Gives the block what the next hop has room for.
+void ask_block(session_pointer self);
+
+namespace edges {
+
+/// Sends what may go, on both ways out.
+void pump(session_pointer self);
+void attach_first(session_pointer self, const edge_actor& edge);
+caf::result<accepted> accept(session_pointer self, const accept_request& request);
+caf::result<taken> restore(session_pointer self, const restore_request& request);
+caf::result<taken> relink(session_pointer self, const relink_request& request);
+/// The next hop, or the substitute, said no to what it had taken.
+void refused(session_pointer self, const step_refused& why);
+/// True if it was an edge that ended.
+bool down(session_pointer self, const caf::down_msg& down);
+/// The next hop takes nothing more.
+void overdue(session_pointer self);
+
+}  // namespace edges
+}  // namespace corolla::actors

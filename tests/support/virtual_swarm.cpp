@@ -1,0 +1,278 @@
+#include "tests/support/virtual_swarm.hpp"
+
+#include <stdexcept>
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/block_actor.hpp"
+#include "actors/directory_actor.hpp"
+#include "actors/wire/convert.hpp"
+#include "actors/wire/peer.hpp"
+
+namespace corolla::tests {
+
+using namespace actors;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Keys are costly, and all alike: schedules share them.
+const crypto::identity& identity_of(size_t index) {
+  static std::deque<crypto::identity> made;
+  while (made.size() <= index) made.push_back(crypto::identity::generate());
+  return made[index];
+}
+
+/// The port is the number of a node, and so is the "socket".
+dialer_actor::behavior_type dialer(dialer_actor::pointer) {
+  return {[](dial_atom, const std::string&, uint16_t port) { return int{port}; }};
+}
+
+model::model_digests digests() {
+  model::model_digests result;
+  result.model.fill(1);
+  result.blocks.resize(virtual_swarm::num_blocks);
+  for (size_t i = 0; i < result.blocks.size(); ++i) result.blocks[i].fill(static_cast<uint8_t>(i + 2));
+  return result;
+}
+
+}  // namespace
+
+virtual_swarm::virtual_swarm(std::chrono::microseconds delay) : delay_{delay} {
+  auto model = std::make_shared<route_model>();
+  model->name = "exact";
+  model->digests = digests();
+  model->hidden_size = hidden_size;
+  model_ = std::move(model);
+  auto client = make_node(/*is_server=*/false);
+  node_settings settings;
+  settings.link = client.config;
+  settings.directory = client.directory;
+  settings.dialer = client.dialer;
+  settings.make_link = [this](caf::actor_system&, wire::link_start start) { return connect(0, std::move(start)); };
+  client.actor = spawn_node(time_.system(), settings);
+  nodes_.push_back(std::move(client));
+}
+
+virtual_swarm::~virtual_swarm() {
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].alive) caf::anon_send(nodes_[i].actor, stop_atom::value);
+  time_.settle();
+  time_.pass(5s);
+  wires_.clear();
+  nodes_.clear();
+}
+
+virtual_swarm::node virtual_swarm::make_node(bool is_server) {
+  node n;
+  const auto& identity = identity_of(nodes_.size());
+  n.identity = std::make_unique<crypto::identity>(identity);
+  auto config = std::make_shared<wire::link_config>();
+  config->self = identity.peer();
+  config->is_server = is_server;
+  n.config = std::move(config);
+  directory_config settings{identity};
+  settings.detached = false;
+  n.directory = spawn_directory(time_.system(), std::move(settings));
+  n.dialer = time_.system().spawn(dialer);
+  return n;
+}
+
+size_t virtual_swarm::add(model::block_range blocks, uint64_t cache_tokens) {
+  const auto index = nodes_.size();
+  auto n = make_node(/*is_server=*/true);
+  n.span = std::make_shared<fake_span::controls>();
+  block_options options;
+  options.detached = false;
+  n.block = spawn_block(
+      time_.system(), std::make_unique<fake_span>(blocks, hidden_size, cache_tokens, n.span), never_, options);
+  served_blocks served;
+  served.model_name = "exact";
+  served.digests = digests();
+  served.blocks = blocks;
+  served.hidden_size = hidden_size;
+  served.max_positions = 1000;
+  served.cache_tokens = cache_tokens;
+  served.block = n.block;
+  node_settings settings;
+  settings.link = n.config;
+  settings.directory = n.directory;
+  settings.dialer = n.dialer;
+  settings.served = served;
+  settings.make_link = [this, index](caf::actor_system&, wire::link_start start) {
+    return connect(index, std::move(start));
+  };
+  n.actor = spawn_node(time_.system(), settings);
+  n.record.peer = n.config->self;
+  n.record.seq = 1;
+  n.record.lifetime = std::chrono::hours{10};
+  n.record.addresses = {"127.0.0.1:" + std::to_string(index)};
+  n.record.model_name = "exact";
+  n.record.model = digests().model;
+  n.record.blocks_digest = model::of_blocks(digests(), blocks);
+  n.record.model_blocks = num_blocks;
+  n.record.blocks = blocks;
+  n.record.cache_tokens = n.record.free_tokens = cache_tokens;
+  nodes_.push_back(std::move(n));
+  for (size_t other = 0; other < index; ++other) {
+    tell(other, index);
+    if (other > 0 && nodes_[other].alive) tell(index, other);
+  }
+  return index;
+}
+
+void virtual_swarm::tell(size_t whom, size_t of) {
+  if (!nodes_[whom].alive) return;
+  signed_server_record record{wire::sign(*nodes_[of].identity, nodes_[of].record), 0ms};
+  user_.ask<bool>(nodes_[whom].directory, record_atom::value, record, nodes_[of].config->self);
+}
+
+peer_id virtual_swarm::peer(size_t server) const {
+  return nodes_[server].config->self;
+}
+
+size_t virtual_swarm::server_of(const peer_id& id) const {
+  for (size_t i = 1; i < nodes_.size(); ++i)
+    if (nodes_[i].config->self == id) return i;
+  throw std::runtime_error("no such server");
+}
+
+route_actor virtual_swarm::route(const route_options& options) {
+  route_config config;
+  config.node = nodes_[0].actor;
+  config.directory = nodes_[0].directory;
+  config.self = nodes_[0].config->self;
+  config.model = model_;
+  config.options = options;
+  return spawn_route(time_.system(), std::move(config));
+}
+
+wire::link_actor virtual_swarm::connect(size_t from, wire::link_start start) {
+  const auto to = static_cast<size_t>(start.socket);
+  auto& target = nodes_[to];
+  if (!target.alive) {
+    // Nobody listens: a link that ends at once.
+    memory_end nobody{target.config, start.owner};
+    auto links = connect_in_memory(time_.system(), {start.config, start.owner}, nobody);
+    caf::anon_send_exit(links.other, caf::exit_reason::kill);
+    return links.dialler;
+  }
+  wire::peer_config served{target.actor, target.directory};
+  auto& system = time_.system();
+  memory_end listener{target.config, [&system, served](const wire::link_actor& link, const link_info& info) {
+                        return wire::frame_sink_actor{wire::spawn_peer(system, link, info, served)};
+                      }};
+  auto links = connect_in_memory(system, {start.config, start.owner}, std::move(listener));
+  links.there->delay = links.back->delay = delay_;
+  // The kernel of a stopped process accepts, and that is all.
+  links.there->held = links.back->held = target.stopped || nodes_[from].stopped;
+  wires_.push_back({from, to, links});
+  return links.dialler;
+}
+
+// -- faults ---------------------------------------------------------------------------------------------------------
+
+template <class Function>
+void virtual_swarm::for_wires_of(size_t server, Function f) {
+  for (auto& w : wires_) {
+    if (w.from == server) f(*w.links.there, *w.links.back, w.links);
+    if (w.to == server) f(*w.links.back, *w.links.there, w.links);
+  }
+}
+
+void virtual_swarm::kill(size_t server) {
+  auto& n = nodes_[server];
+  n.alive = false;
+  auto end = [](auto& actor) {
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+    actor = nullptr;
+  };
+  for (auto& w : wires_) {
+    if (w.from == server) caf::anon_send_exit(w.links.dialler, caf::exit_reason::kill);
+    if (w.to == server) caf::anon_send_exit(w.links.other, caf::exit_reason::kill);
+  }
+  end(n.actor);
+  end(n.directory);
+  end(n.dialer);
+  end(n.block);
+}
+
+void virtual_swarm::stop(size_t server) {
+  nodes_[server].stopped = true;
+  for_wires_of(server, [](memory_way& out, memory_way& in, memory_links&) { out.held = in.held = true; });
+}
+
+void virtual_swarm::resume(size_t server) {
+  nodes_[server].stopped = false;
+  for_wires_of(server, [](memory_way& out, memory_way& in, memory_links& links) {
+    out.held = in.held = false;
+    links.release();
+  });
+}
+
+void virtual_swarm::cut_from(size_t server) {
+  for_wires_of(server, [](memory_way& out, memory_way&, memory_links&) { out.cut = true; });
+}
+
+void virtual_swarm::cut_to(size_t server) {
+  for_wires_of(server, [](memory_way&, memory_way& in, memory_links&) { in.cut = true; });
+}
+
+void virtual_swarm::fail_once(size_t server) {
+  nodes_[server].span->next_failure = "made to fail";
+}
+
+void virtual_swarm::cut_between(size_t one, size_t other) {
+  for (auto& w : wires_) {
+    if (!((w.from == one && w.to == other) || (w.from == other && w.to == one))) continue;
+    caf::anon_send_exit(w.links.dialler, caf::exit_reason::kill);
+    caf::anon_send_exit(w.links.other, caf::exit_reason::kill);
+  }
+}
+
+// -- running --------------------------------------------------------------------------------------------------------
+
+bool virtual_swarm::run(size_t messages) {
+  for (size_t i = 0; i < messages; ++i)
+    if (!time_.scheduler().try_run_once()) return false;
+  return true;
+}
+
+void virtual_swarm::pass(std::chrono::nanoseconds time) {
+  const auto end = time_.clock().now() + time;
+  run_until([&] { return time_.clock().now() >= end; });
+}
+
+bool virtual_swarm::run_until(const std::function<bool()>& done) {
+  const auto limit = time_.clock().now() + std::chrono::hours{1};
+  while (true) {
+    time_.settle();
+    if (done()) return true;
+    if (time_.clock().now() > limit || !time_.scheduler().trigger_timeout()) return false;
+  }
+}
+
+node_status virtual_swarm::status(size_t server) {
+  auto answer = user_.ask<node_status>(nodes_[server].actor, status_atom::value);
+  return answer->value.value();
+}
+
+// -- the reference --------------------------------------------------------------------------------------------------
+
+exact_reference::exact_reference(uint32_t batch, uint32_t max_length)
+    : span_{{0, virtual_swarm::num_blocks}, virtual_swarm::hidden_size, uint64_t{batch} * max_length, std::make_shared<fake_span::controls>()},
+      cache_{*span_.reserve({0, virtual_swarm::num_blocks}, batch, max_length)} {}
+
+model::tensor exact_reference::run(const model::tensor& hidden, uint32_t position, const std::vector<uint32_t>& order) {
+  model::span_step s;
+  s.cache = cache_;
+  s.position = position;
+  s.hidden = hidden;
+  s.hypo_ids = order;
+  const std::atomic<bool> never{false};
+  auto results = span_.run({&s, 1}, never);
+  if (!results[0].ok()) throw std::runtime_error(results[0].error);
+  return results[0].hidden;
+}
+
+}  // namespace corolla::tests

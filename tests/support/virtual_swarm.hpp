@@ -1,0 +1,112 @@
+// A swarm in virtual time: whole nodes (node, directory, block, sessions, peers) over in-memory links, on spans that
+// compute exactly.  Everything is reproducible: what happens depends on the calls alone.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/node_actor.hpp"
+#include "actors/route_actor.hpp"
+#include "tests/support/fake_span.hpp"
+#include "tests/support/memory_link.hpp"
+#include "tests/support/virtual_time.hpp"
+
+namespace corolla::tests {
+
+class virtual_swarm {
+ public:
+  static constexpr int64_t hidden_size = 4;
+  static constexpr uint32_t num_blocks = 6;
+
+  explicit virtual_swarm(std::chrono::microseconds delay = {});
+  ~virtual_swarm();
+  virtual_swarm(const virtual_swarm&) = delete;
+
+  virtual_time& time() { return time_; }
+
+  /// A server that everybody knows of.
+  size_t add(model::block_range blocks, uint64_t cache_tokens = 4096);
+  size_t size() const { return nodes_.size(); }
+  actors::peer_id peer(size_t server) const;
+  /// Which server a hop is on.
+  size_t server_of(const actors::peer_id& peer) const;
+
+  actors::route_actor route(const actors::route_options& options);
+
+  // -- faults --
+
+  /// As `kill -9`: links end at once.
+  void kill(size_t server);
+  /// As SIGSTOP and SIGCONT, as far as others can see.
+  void stop(size_t server);
+  void resume(size_t server);
+  /// Nothing that the server sends, or nothing that is sent to it, arrives any more.
+  void cut_from(size_t server);
+  void cut_to(size_t server);
+  /// Its next pass fails.
+  void fail_once(size_t server);
+  /// The way between two servers alone is lost, with both its ends.
+  void cut_between(size_t one, size_t other);
+  bool is_alive(size_t server) const { return nodes_[server].alive; }
+
+  // -- running --
+
+  /// Lets so many messages be handled; false: there was none.
+  bool run(size_t messages);
+  /// Moves the clock from timeout to timeout, so that nobody takes the time for silence.
+  void pass(std::chrono::nanoseconds time);
+  /// Until `done`, moving the clock from timeout to timeout; false: nothing more would happen, or an hour has passed.
+  bool run_until(const std::function<bool()>& done);
+
+  /// Tokens reserved at a server.
+  uint64_t used_tokens(size_t server) const { return nodes_[server].span->used_tokens; }
+  actors::node_status status(size_t server);
+
+ private:
+  struct node {
+    std::unique_ptr<crypto::identity> identity;
+    std::shared_ptr<const actors::wire::link_config> config;
+    actors::node_actor actor;
+    actors::directory_actor directory;
+    actors::dialer_actor dialer;
+    actors::block_actor block;
+    std::shared_ptr<fake_span::controls> span;
+    actors::server_record record;
+    bool alive = true;
+    bool stopped = false;
+  };
+  struct wire_between {
+    size_t from = 0, to = 0;  // indices of nodes
+    memory_links links;
+  };
+
+  node make_node(bool is_server);
+  actors::wire::link_actor connect(size_t from, actors::wire::link_start start);
+  void tell(size_t whom, size_t of);
+  template <class Function>
+  void for_wires_of(size_t server, Function f);
+
+  virtual_time time_;
+  user user_{time_};
+  std::chrono::microseconds delay_;
+  std::deque<node> nodes_;  // the client is the first
+  std::deque<wire_between> wires_;
+  std::shared_ptr<const actors::route_model> model_;
+  std::shared_ptr<std::atomic<bool>> never_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+/// What the blocks give for a sequence of steps, computed without a swarm.
+class exact_reference {
+ public:
+  exact_reference(uint32_t batch, uint32_t max_length);
+  model::tensor run(const model::tensor& hidden, uint32_t position, const std::vector<uint32_t>& order = {});
+
+ private:
+  fake_span span_;
+  model::cache_id cache_;
+};
+
+}  // namespace corolla::tests
