@@ -12,6 +12,7 @@ std::span<const command> all() {
       {"keys", "makes and shows the keys and certificates of private swarms", keys},
       {"make-model", "writes a random model in a real shape, for measurements", make_model},
       {"bench", "measures links, decoding, prompts and batches", bench, /*computes=*/true},
+      {"fault-proxy", "stands before a node as a bad network, for tests", fault_proxy},
   };
   return list;
 }
