@@ -1,0 +1,81 @@
+// Nodes behind a bad network: `corolla fault-proxy` as it is run by hand.
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "golden.hpp"
+#include "tests/support/swarm.hpp"
+
+namespace corolla::tests {
+
+namespace {
+
+/// A proxy before `behind`.
+class bad_network {
+ public:
+  bad_network(const server& behind, const std::vector<std::string>& faults) : child_{start(behind, faults)} {
+    const auto line = child_.wait_for_line("ready ", patience);
+    address_ = "corolla://" + behind.peer() + '@' + line.substr(line.find(' ') + 1);
+  }
+
+  /// What a client is given to reach the node through it.
+  const std::string& address() const { return address_; }
+  process& child() { return child_; }
+
+ private:
+  static process start(const server& behind, std::vector<std::string> words) {
+    words.insert(words.begin(), {"fault-proxy", "--listen", "127.0.0.1:0", "--to", behind.host_port()});
+    return start_corolla(words);
+  }
+
+  process child_;
+  std::string address_;
+};
+
+run_result generate(const swarm& s, const std::string& address) {
+  return run_corolla(
+      {"generate", "--model", s.model(), "--peers", address, "--threads", "1", "--ids", "1,2,3", "--max-new-tokens",
+       "8", "--ignore-eos", "--json"});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_late_and_slow_network_changes_times_and_no_token) {
+  swarm s{tiny_model("llama"), {"0:4"}};
+  const auto direct = generate(s, s.address());
+  BOOST_TEST_REQUIRE(direct.end.is(0), direct.err);
+  bad_network network{s.servers()[0], {"--delay", "10ms", "--jitter", "20%", "--rate", "20Mbit"}};
+  const auto late = generate(s, network.address());
+  BOOST_TEST_REQUIRE(late.end.is(0), late.err);
+  const auto plain = nlohmann::json::parse(direct.out), through = nlohmann::json::parse(late.out);
+  BOOST_TEST(through.at("ids") == plain.at("ids"));
+  // A token is at least a round trip of twice 8 ms.
+  BOOST_TEST(through.at("tokens_per_s").get<double>() <= 1 / 0.016);
+  network.child().signal(SIGTERM);
+  BOOST_TEST(network.child().wait(patience).is(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_flipped_bit_is_an_error_and_never_a_wrong_token) {
+  swarm s{tiny_model("llama"), {"0:4"}};
+  bad_network network{s.servers()[0], {"--flip-after", "6000"}};
+  const auto result = generate(s, network.address());
+  BOOST_TEST(result.end.is(1));
+  BOOST_TEST(result.out == "");
+  BOOST_TEST(result.err.starts_with("corolla: "), result.err);
+  const auto direct = generate(s, s.address());
+  BOOST_TEST(direct.end.is(0), direct.err);
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_connection_is_an_error_at_once) {
+  swarm s{tiny_model("llama"), {"0:4"}};
+  bad_network network{s.servers()[0], {"--cut-after", "8000"}};
+  const auto result = generate(s, network.address());
+  BOOST_TEST(result.end.is(1));
+  BOOST_TEST(result.err.find(s.servers()[0].peer()) != std::string::npos, result.err);
+}
+
+}  // namespace corolla::tests
