@@ -40,6 +40,7 @@ struct directory_state {
   std::map<caf::actor_addr, std::pair<peer_id, peer_actor>> nodes;
   std::optional<server_record> own;
   std::optional<pending_publish> publishing;
+  std::map<caf::actor_addr, directory_watcher_actor> watchers;
   static constexpr const char* name = "directory";
 };
 using self_pointer = directory_actor::stateful_pointer<directory_state>;
@@ -81,6 +82,31 @@ void push_to_all(self_pointer self, const entry& e, const peer_id& except) {
     if (node.first != except && node.first != e.record.peer) push(self, e, node.second);
 }
 
+void tell_watchers(self_pointer self) {
+  for (auto& [address, watcher] : self->state.watchers) self->send(watcher, changed_atom::value);
+}
+
+void watch(self_pointer self, const directory_watcher_actor& watcher) {
+  self->monitor(watcher);
+  self->state.watchers.emplace(watcher.address(), watcher);
+}
+
+/// Whoever waits for a server, or plans over it, would decide otherwise.
+bool differs_for_watchers(const server_record& before, const server_record& after) {
+  return before.state != after.state || before.addresses != after.addresses || before.blocks != after.blocks ||
+         before.blocks_digest != after.blocks_digest;
+}
+
+/// Replaces what is known of a server, if anything is.
+void put(self_pointer self, entry e) {
+  auto& records = self->state.records;
+  auto found = records.find(e.record.peer);
+  bool matters = found == records.end() || differs_for_watchers(found->second.record, e.record);
+  auto peer = e.record.peer;
+  records.insert_or_assign(peer, std::move(e));
+  if (matters) tell_watchers(self);
+}
+
 /// Signs what this node serves with a number that is newer than any before, and tells everybody.
 void announce(self_pointer self) {
   auto& state = self->state;
@@ -88,13 +114,13 @@ void announce(self_pointer self) {
   auto wall_clock = std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
   record.seq = std::max<uint64_t>(record.seq + 1, static_cast<uint64_t>(wall_clock.count()));
   record.peer = state.config->self.peer();
-  auto& e = state.records[record.peer];
-  e = {record, wire::sign(state.config->self, record), milliseconds{0}, self->clock().now()};
-  push_to_all(self, e, record.peer);
+  put(self, {record, wire::sign(state.config->self, record), milliseconds{0}, self->clock().now()});
+  push_to_all(self, state.records[record.peer], record.peer);
 }
 
 void forget_expired(self_pointer self) {
-  std::erase_if(self->state.records, [&](auto& item) { return !alive(self, item.second); });
+  if (std::erase_if(self->state.records, [&](auto& item) { return !alive(self, item.second); }) > 0)
+    tell_watchers(self);
 }
 
 caf::result<bool> take(self_pointer self, signed_server_record& incoming, const peer_id& from) {
@@ -111,9 +137,9 @@ caf::result<bool> take(self_pointer self, signed_server_record& incoming, const 
     if (state.records.size() >= state.config->max_records)
       return make_error(errc::overloaded, "the directory holds as many records as it may");
   }
-  auto& e = state.records[record->peer];
-  e = {std::move(*record), std::move(incoming.record), incoming.age, self->clock().now()};
-  push_to_all(self, e, from);
+  auto peer = record->peer;
+  put(self, {std::move(*record), std::move(incoming.record), incoming.age, self->clock().now()});
+  push_to_all(self, state.records[peer], from);
   return true;
 }
 
@@ -126,9 +152,10 @@ void peer_up(self_pointer self, const link_info& info, const peer_actor& peer) {
 }
 
 void peer_down(self_pointer self, const caf::actor_addr& source) {
+  self->state.watchers.erase(source);
   auto found = self->state.nodes.find(source);
   if (found == self->state.nodes.end()) return;
-  self->state.records.erase(found->second.first);
+  if (self->state.records.erase(found->second.first) > 0) tell_watchers(self);
   self->state.nodes.erase(found);
 }
 
@@ -185,6 +212,7 @@ directory_actor::behavior_type directory(self_pointer self, const directory_conf
             self, [&](const entry& e) { return as_it_travels(self, e); });
       },
       [self](up_atom, const link_info& info, const peer_actor& peer) { peer_up(self, info, peer); },
+      [self](watch_atom, const directory_watcher_actor& watcher) { watch(self, watcher); },
       [self](tick_atom) { tick(self); }};
 }
 

@@ -32,6 +32,8 @@ server_record record_of(const node_state& state, uint64_t free_tokens) {
   record.cache_tokens = served.cache_tokens;
   record.free_tokens = free_tokens;
   record.steps_per_s = served.steps_per_s;
+  record.forward_per_s = served.forward_per_s;
+  record.numerics = served.numerics;
   record.software = state.settings->software;
   return record;
 }

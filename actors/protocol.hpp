@@ -69,6 +69,8 @@ using generate_atom = caf::atom_constant<caf::atom("generate")>;
 using token_atom = caf::atom_constant<caf::atom("token")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using watch_atom = caf::atom_constant<caf::atom("watch")>;
+using changed_atom = caf::atom_constant<caf::atom("changed")>;
 
 // -- steps --------------------------------------------------------------------------------------------------------
 
@@ -201,7 +203,17 @@ using block_actor = caf::typed_actor<
 
 // -- records ------------------------------------------------------------------------------------------------------
 
-enum class server_state : uint8_t { joining = 1, online = 2, draining = 3 };
+/// `gone` is a server's last word: it travels as any record, and no snapshot shows it.
+enum class server_state : uint8_t { joining = 1, online = 2, draining = 3, gone = 4 };
+
+/// The round trip between two servers.
+struct ping_time {
+  peer_id peer;
+  std::chrono::microseconds round_trip{0};
+  bool operator==(const ping_time&) const = default;
+};
+/// The most that a record holds.
+inline constexpr size_t max_record_pings = 32;
 
 /// What a server says of itself; signed by its identity.
 struct server_record {
@@ -218,7 +230,11 @@ struct server_record {
   model::dtype dtype = model::dtype::float32;
   uint64_t cache_tokens = 0;
   uint64_t free_tokens = 0;
-  float steps_per_s = 0;  ///< decode steps a second through the whole span, measured at start; 0: unknown
+  float steps_per_s = 0;         ///< decode steps a second through the whole span, measured at start; 0: unknown
+  float forward_per_s = 0;       ///< prompt tokens a second through the whole span, measured at start; 0: unknown
+  float load = 0;                ///< 0 to 1: share of the last seconds in which the block computed
+  std::string numerics;          ///< kernels and dtype ("cpu-f32"): servers that differ round differently
+  std::vector<ping_time> pings;  ///< to other servers, at most max_record_pings
   std::string software;
 };
 /// A record as it travels, with how long it has been under way.
@@ -255,6 +271,9 @@ using peer_actor = caf::typed_actor<
     // Says goodbye with a sentence and ends the link.
     caf::reacts_to<close_atom, errc, std::string>>;
 
+/// DIRECTORY WATCHER: hears that a record was added, dropped, or replaced with another state, span or addresses.
+using directory_watcher_actor = caf::typed_actor<caf::reacts_to<changed_atom>>;
+
 /// DIRECTORY: the signed records of who serves what, replicated on every node.
 using directory_actor = caf::typed_actor<
     // A record from a peer: true if it was new (and was handed on).  Fails with bad_request for a forged or oversized
@@ -270,7 +289,9 @@ using directory_actor = caf::typed_actor<
     // The same as they travel: for a newcomer.
     caf::replies_to<record_atom>::with<std::vector<signed_server_record>>,
     // A link is up: records are pushed to it if it is a node.
-    caf::reacts_to<up_atom, link_info, peer_actor>, caf::reacts_to<tick_atom>>;
+    caf::reacts_to<up_atom, link_info, peer_actor>,
+    // Tells the watcher of every change from now on, until it ends.
+    caf::reacts_to<watch_atom, directory_watcher_actor>, caf::reacts_to<tick_atom>>;
 
 /// DIALER: resolves a name and connects, in its own thread, within a deadline.
 using dialer_actor = caf::typed_actor<

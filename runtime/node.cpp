@@ -43,16 +43,16 @@ struct loaded_blocks {
   served_blocks served;  // without the block actor
 };
 
-/// Median time of a decode step through the whole span: what the directory tells clients.
-float measure_steps_per_s(model::span& span, const std::atomic<bool>& stop) {
-  constexpr uint32_t steps = 8;
-  auto cache = span.reserve(span.blocks(), /*batch=*/1, steps);
+/// Tokens a second through the whole span, by the median of `steps` steps of so many tokens each: what the directory
+/// tells clients.  0 where the cache is too small to try.
+float measure_tokens_per_s(model::span& span, uint32_t tokens, uint32_t steps, const std::atomic<bool>& stop) {
+  auto cache = span.reserve(span.blocks(), /*batch=*/1, tokens * steps);
   if (!cache) return 0;
-  std::vector<float> zeros(static_cast<size_t>(span.hidden_size()), 0.01f);
-  auto hidden = model::tensor::of<float>({1, 1, span.hidden_size()}, zeros);
+  std::vector<float> values(static_cast<size_t>(tokens * span.hidden_size()), 0.01f);
+  auto hidden = model::tensor::of<float>({1, tokens, span.hidden_size()}, values);
   std::vector<double> seconds;
-  for (uint32_t position = 0; position < steps; ++position) {
-    std::vector<model::span_step> step{{*cache, position, hidden, {}, model::dtype::float32}};
+  for (uint32_t i = 0; i < steps; ++i) {
+    std::vector<model::span_step> step{{*cache, i * tokens, hidden, {}, model::dtype::float32}};
     auto begun = std::chrono::steady_clock::now();
     if (!span.run(step, stop).front().ok()) break;
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
@@ -61,7 +61,13 @@ float measure_steps_per_s(model::span& span, const std::atomic<bool>& stop) {
   if (seconds.empty()) return 0;
   auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
   std::nth_element(seconds.begin(), middle, seconds.end());
-  return static_cast<float>(1 / *middle);
+  return static_cast<float>(tokens / *middle);
+}
+
+/// Kernels and dtype: "cpu-f32", "cuda-bf16".
+std::string numerics_of(const node_options& options) {
+  auto kernels = options.device.substr(0, options.device.find(':'));
+  return kernels + (options.dtype == model::dtype::bfloat16 ? "-bf16" : "-f32");
 }
 
 loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
@@ -99,7 +105,11 @@ loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
   served.hidden_size = result.span->hidden_size();
   served.max_positions = result.span->max_positions();
   served.cache_tokens = result.span->cache_tokens();
-  served.steps_per_s = measure_steps_per_s(*result.span, stop);
+  served.numerics = numerics_of(options);
+  served.steps_per_s = measure_tokens_per_s(*result.span, /*tokens=*/1, /*steps=*/8, stop);
+  look_up();
+  auto prompt = std::min<uint64_t>({64, served.max_positions, served.cache_tokens});
+  served.forward_per_s = measure_tokens_per_s(*result.span, static_cast<uint32_t>(prompt), /*steps=*/1, stop);
   look_up();
   return result;
 }

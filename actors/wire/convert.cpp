@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 namespace corolla::actors::wire {
@@ -17,6 +18,15 @@ wire_text short_text(T&& text) {
 
 uint32_t milliseconds(std::chrono::milliseconds time) {
   return static_cast<uint32_t>(std::clamp<int64_t>(time.count(), 0, std::numeric_limits<uint32_t>::max()));
+}
+
+uint32_t microseconds(std::chrono::microseconds time) {
+  return static_cast<uint32_t>(std::clamp<int64_t>(time.count(), 0, std::numeric_limits<uint32_t>::max()));
+}
+
+/// What a peer says that it measured: a plan must not be spoilt by a NaN.
+float measured(float value) {
+  return std::isfinite(value) ? std::max(value, 0.0f) : 0.0f;
 }
 
 }  // namespace
@@ -121,6 +131,10 @@ crypto::signed_record sign(const crypto::identity& identity, const server_record
   body.cache_tokens = record.cache_tokens;
   body.free_tokens = record.free_tokens;
   body.steps_per_s = record.steps_per_s;
+  body.forward_per_s = record.forward_per_s;
+  body.load = record.load;
+  body.numerics.value = record.numerics;
+  for (auto& ping : record.pings) body.pings.values.push_back({{ping.peer.bytes}, microseconds(ping.round_trip)});
   body.software.value = record.software;
   return crypto::sign_record(identity, record_context, encode_body(body));
 }
@@ -144,7 +158,12 @@ std::optional<server_record> verify(const crypto::signed_record& record) {
   result.dtype = body->dtype.value;
   result.cache_tokens = body->cache_tokens;
   result.free_tokens = body->free_tokens;
-  result.steps_per_s = body->steps_per_s;
+  result.steps_per_s = measured(body->steps_per_s);
+  result.forward_per_s = measured(body->forward_per_s);
+  result.load = std::min(measured(body->load), 1.0f);
+  result.numerics = body->numerics.value;
+  for (auto& ping : body->pings.values)
+    result.pings.push_back({peer_id{ping.peer.bytes}, std::chrono::microseconds{ping.round_trip_us}});
   result.software = body->software.value;
   return result;
 }

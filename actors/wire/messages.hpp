@@ -175,25 +175,38 @@ struct snapshot_end_body {
   bool operator==(const snapshot_end_body&) const = default;
 };
 
+/// A round trip from the record's owner to another server.
+struct ping_body {
+  wire_peer peer;
+  uint32_t round_trip_us = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(peer, round_trip_us);
+  }
+  bool operator==(const ping_body&) const = default;
+};
+
 /// What a record's payload holds: signed, so it has the same layout for ever (new fields come behind, in a new
 /// version).
 struct announcement_body {
   uint8_t version = 1;
   uint64_t seq = 0;
   uint32_t lifetime_ms = 0;
-  checked_enum<uint8_t, 1, 3> state;
+  checked_enum<uint8_t, 1, 4> state;
   bounded_vector<bounded_string<300>, 4> addresses;
   bounded_string<128> model_name;
   wire_digest model, blocks_digest;
   uint32_t model_blocks = 0, begin = 0, end = 0;
   wire_dtype dtype;
   uint64_t cache_tokens = 0, free_tokens = 0;
-  float steps_per_s = 0;
+  float steps_per_s = 0, forward_per_s = 0, load = 0;
+  bounded_string<16> numerics;
+  bounded_vector<ping_body, 32> pings;
   bounded_string<64> software;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(version, seq, lifetime_ms, state, addresses, model_name, model, blocks_digest, model_blocks, begin, end, dtype,
-       cache_tokens, free_tokens, steps_per_s, software);
+       cache_tokens, free_tokens, steps_per_s, forward_per_s, load, numerics, pings, software);
   }
   bool operator==(const announcement_body&) const = default;
 };
