@@ -379,6 +379,10 @@ struct route_options {
   bool pipeline = true;        ///< false: one chunk at a time (for measurements)
   std::chrono::milliseconds alloc_timeout{0};
   std::chrono::milliseconds step_timeout{60'000};
+  /// Servers to use and no others; empty: any.
+  std::vector<peer_id> allow;
+  /// Servers not to use, whatever `allow` says.
+  std::vector<peer_id> block;
 };
 
 /// ROUTE: one session's chain of hops.

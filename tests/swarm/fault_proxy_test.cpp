@@ -36,10 +36,10 @@ class bad_network {
   std::string address_;
 };
 
-run_result generate(const swarm& s, const std::string& address) {
+run_result generate(const swarm& s, const std::string& address, const std::string& tokens = "8") {
   return run_corolla(
       {"generate", "--model", s.model(), "--peers", address, "--threads", "1", "--ids", "1,2,3", "--max-new-tokens",
-       "8", "--ignore-eos", "--json"});
+       tokens, "--ignore-eos", "--json"});
 }
 
 }  // namespace
@@ -61,8 +61,8 @@ BOOST_AUTO_TEST_CASE(a_late_and_slow_network_changes_times_and_no_token) {
 
 BOOST_AUTO_TEST_CASE(a_flipped_bit_is_an_error_and_never_a_wrong_token) {
   swarm s{tiny_model("llama"), {"0:4"}};
-  bad_network network{s.servers()[0], {"--flip-after", "6000"}};
-  const auto result = generate(s, network.address());
+  bad_network network{s.servers()[0], {"--flip-after", "8000"}};
+  const auto result = generate(s, network.address(), "100");
   BOOST_TEST(result.end.is(1));
   BOOST_TEST(result.out == "");
   BOOST_TEST(result.err.starts_with("corolla: "), result.err);
@@ -72,8 +72,8 @@ BOOST_AUTO_TEST_CASE(a_flipped_bit_is_an_error_and_never_a_wrong_token) {
 
 BOOST_AUTO_TEST_CASE(a_cut_connection_is_an_error_at_once) {
   swarm s{tiny_model("llama"), {"0:4"}};
-  bad_network network{s.servers()[0], {"--cut-after", "8000"}};
-  const auto result = generate(s, network.address());
+  bad_network network{s.servers()[0], {"--cut-after", "12000"}};
+  const auto result = generate(s, network.address(), "100");
   BOOST_TEST(result.end.is(1));
   BOOST_TEST(result.err.find(s.servers()[0].peer()) != std::string::npos, result.err);
 }
