@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "actors/policy/route_planner.hpp"
+#include "actors/route_plan.hpp"
 #include "runtime/bench_swarm.hpp"
 
 namespace corolla::runtime {
@@ -107,11 +108,57 @@ bench_row measure(const swarm_kind& kind) {
   return {kind.name, median(times), "ms", limit_ms, std::nullopt, runs};
 }
 
+crypto::peer_id peer_number(size_t number) {
+  crypto::peer_id id;
+  // Spread over the first bytes, as the hashes that ids are would be.
+  for (size_t i = 0; i < sizeof number; ++i) id.bytes[i] = static_cast<uint8_t>(number * 2654435761u >> 8 * i);
+  return id;
+}
+
+/// What a client does at each opening: from the records of the directory to the hops of a route.
+bench_row measure_records() {
+  const random_swarm swarm{kinds[2]};
+  actors::route_model model;
+  model.digests.blocks.resize(num_blocks);
+  model.digests.model.fill(1);
+  std::mt19937 random{13};
+  std::vector<actors::server_record> records;
+  for (size_t i = 0; i < num_servers; ++i) {
+    const auto& server = swarm.servers[i];
+    auto& record = records.emplace_back();
+    record.peer = peer_number(i);
+    record.model = model.digests.model;
+    record.model_blocks = num_blocks;
+    record.blocks = {server.span.begin, server.span.end};
+    record.steps_per_s = static_cast<float>(1 / (server.per_block * record.blocks.size()));
+    record.load = std::uniform_real_distribution<float>(0, 1)(random);
+    record.free_tokens = server.free_tokens;
+    for (size_t n = 0; n < actors::max_record_pings; ++n) {
+      const auto other = random() % num_servers;
+      const auto time = std::chrono::duration<double>(swarm.way(i, other));
+      record.pings.push_back({peer_number(other), std::chrono::round<std::chrono::microseconds>(time)});
+    }
+  }
+  actors::route_options options;
+  options.blocks = {0, num_blocks};
+  options.max_length = 150;
+  std::vector<double> times;
+  for (size_t run = 0; run < runs; ++run) {
+    auto begun = std::chrono::steady_clock::now();
+    auto route = actors::estimate_route(records, model, options, {});
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
+    if (std::holds_alternative<caf::error>(route))
+      throw std::runtime_error{"the records of the measurement have a gap"};
+  }
+  return {"from records with 32 round trips each", median(times), "ms", limit_ms, std::nullopt, runs};
+}
+
 }  // namespace
 
 std::vector<bench_row> bench_plan(const bench_settings&) {
   std::vector<bench_row> rows;
   for (const auto& kind : kinds) rows.push_back(measure(kind));
+  rows.push_back(measure_records());
   return rows;
 }
 

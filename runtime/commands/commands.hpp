@@ -19,6 +19,7 @@ int tokenize(const arguments& args);
 int keys(const arguments& args);
 int make_model(const arguments& args);
 int bench(const arguments& args);
+int route(const arguments& args);
 int fault_proxy(const arguments& args);
 
 struct command {

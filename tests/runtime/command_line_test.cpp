@@ -88,6 +88,10 @@ BOOST_AUTO_TEST_CASE(options_that_are_missing_wrong_or_contradictory_end_with_2)
   expect_refusal(call(generate({"--ids", "1", "--swarm", "privat"})), 2, "the nearest is private");
   expect_refusal(
       call({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1", "--peers", "here:1"}), 2, "corolla://");
+  const auto somebody = std::string(52, 'a');
+  expect_refusal(call(generate({"--ids", "1", "--block", somebody})), 2, "--allow and --block");
+  expect_refusal(call(generate({"--ids", "1", "--block", "somebody"})), 2, "--block wants peer ids");
+  expect_refusal(call(generate({"--ids", "1", "--allow", somebody + ",x"})), 2, "--allow wants peer ids");
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_proxy_says_what_its_options_want) {
@@ -110,6 +114,24 @@ BOOST_AUTO_TEST_CASE(a_fault_proxy_says_what_its_options_want) {
   expect_refusal(proxy({"--half-open", "to"}), 2, "--half-open");
   expect_refusal(proxy({"--flip-after", "5s"}), 2, "--flip-after wants bytes");
   expect_refusal(call({"fault-proxy", "--listen", "127.0.0.1:0", "--to", "[::1:1"}), 2, "--to");
+}
+
+BOOST_AUTO_TEST_CASE(a_route_says_what_its_options_want) {
+  const auto somebody = std::string(52, 'a'), peer = "corolla://" + somebody + "@127.0.0.1:1";
+  const auto route = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"route", "--model", tiny, "--peers", peer};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words);
+  };
+  expect_refusal(call({"route", "--peers", peer}), 2, "--model");
+  expect_refusal(call({"route", "--model", tiny}), 2, "--peers");
+  expect_refusal(route({"--explan"}), 2, "the nearest is --explain");
+  expect_refusal(route({"--without", "x"}), 2, "--without wants peer ids");
+  expect_refusal(route({"--slow", somebody}), 2, "ID=50ms");
+  expect_refusal(route({"--slow", somebody + "=50"}), 2, "ID=50ms");
+  expect_refusal(route({"--slow", "x=50ms"}), 2, "ID=50ms");
+  expect_refusal(route({"--allow", "x"}), 2, "--allow wants peer ids");
+  expect_refusal(route({"--swarm", "privat"}), 2, "the nearest is private");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_done_ends_with_1_and_a_sentence) {
