@@ -64,7 +64,7 @@ known_ways::known_ways(const std::vector<const server_record*>& servers, std::ve
     list.reserve(servers[i]->pings.size());
     for (auto& ping : servers[i]->pings) {
       auto other = of.find(ping.peer);
-      if (!other || ping.round_trip.count() < 0) continue;
+      if (!other || *other == i || ping.round_trip.count() < 0) continue;
       list.emplace_back(*other, std::chrono::duration<double>(ping.round_trip).count());
       others.push_back(list.back().second);
     }

@@ -62,6 +62,7 @@ bool fault_connection::advance(time_point now) {
     read(which);
     if (!write(which, now)) return false;
   }
+  if (flows_[0].discards && flows_[1].discards) return false;  // nobody is left
   if (!flows_[0].write_ended || !flows_[1].write_ended) return true;
   for (const auto* socket : {&client_, &target_}) tcp_reset_on_close(*socket, false);
   return false;

@@ -4,7 +4,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <random>
 
+#include "actors/known_ways.hpp"
 #include "tests/support/records.hpp"
 
 using namespace corolla::actors;
@@ -98,6 +100,29 @@ BOOST_AUTO_TEST_CASE(a_way_that_nobody_measured_is_taken_for_an_ordinary_one) {
   BOOST_TEST(route.costs[0].way == 0.020, nearly);
   BOOST_TEST(route.last_way == 0.020, nearly);
   BOOST_TEST(!route.last_way_measured);
+}
+
+BOOST_AUTO_TEST_CASE(no_way_into_a_server_is_shorter_than_the_least) {
+  constexpr unsigned seed = 5;
+  BOOST_TEST_MESSAGE("seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<server_record> servers;
+    for (uint8_t i = 0; i < 6; ++i) {
+      auto& record = servers.emplace_back(serving(i, {0, 8}));
+      for (auto n = random() % 5; n > 0; --n)
+        record.pings.push_back({named(static_cast<uint8_t>(random() % 8)), std::chrono::microseconds(random() % 50)});
+    }
+    std::vector<const server_record*> list;
+    for (auto& record : servers) list.push_back(&record);
+    const known_ways ways{list, {}};
+    for (size_t from = 0; from < list.size(); ++from)
+      for (size_t to = 0; to < list.size(); ++to) {
+        if (from == to) continue;
+        BOOST_REQUIRE_GE(ways.between(from, to), ways.least_into(to));
+        BOOST_REQUIRE_EQUAL(ways.measured(from, to).has_value(), ways.measured(to, from).has_value());
+      }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(whoever_feeds_and_takes_knows_its_own_ways) {

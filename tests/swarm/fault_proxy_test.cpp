@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "golden.hpp"
+#include "tests/support/proxied_server.hpp"
 #include "tests/support/swarm.hpp"
 
 namespace corolla::tests {
@@ -57,6 +58,30 @@ BOOST_AUTO_TEST_CASE(a_late_and_slow_network_changes_times_and_no_token) {
   BOOST_TEST(through.at("tokens_per_s").get<double>() <= 1 / 0.016);
   network.child().signal(SIGTERM);
   BOOST_TEST(network.child().wait(patience).is(0));
+}
+
+BOOST_AUTO_TEST_CASE(nodes_reach_each_other_through_the_proxies_that_they_announce) {
+  using runtime::direction;
+  using std::chrono::milliseconds;
+  const auto model = tiny_model("llama");
+  proxied_server first{model, {"--node.blocks=0:2"}, {.delay = milliseconds{5}}};
+  first.wait_until_ready();
+  proxied_server second{
+      model, {"--node.blocks=2:4", "--node.peers=[\"" + first.address() + "\"]"}, {.delay = milliseconds{5}}};
+  second.wait_until_ready();
+  const std::vector<std::string> words{
+      "generate", "--model",          model, "--peers",      first.address(), "--threads", "1", "--ids",
+      "1,2,3",    "--max-new-tokens", "8",   "--ignore-eos", "--json"};
+  const auto done = run_corolla(words);
+  BOOST_TEST_REQUIRE(done.end.is(0), done.err);
+  const swarm direct{model, {"0:2", "2:4"}};
+  const auto expected = nlohmann::json::parse(generate(direct, direct.address()).out);
+  const auto got = nlohmann::json::parse(done.out);
+  BOOST_TEST(got.at("ids") == expected.at("ids"));
+  // From the client to the first, on to the second and back: each way was late.
+  BOOST_TEST(got.at("tokens_per_s").get<double>() <= 1 / 0.015);
+  BOOST_TEST(first.network.passed(direction::to) > 0u);
+  BOOST_TEST(second.network.passed(direction::from) > 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_flipped_bit_is_an_error_and_never_a_wrong_token) {
