@@ -21,6 +21,7 @@
 
 #include "actors/errc.hpp"
 #include "actors/ids.hpp"
+#include "actors/policy/digest.hpp"
 #include "crypto/address.hpp"
 #include "crypto/identity.hpp"
 #include "crypto/membership.hpp"
@@ -69,6 +70,10 @@ using generate_atom = caf::atom_constant<caf::atom("generate")>;
 using token_atom = caf::atom_constant<caf::atom("token")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using ping_atom = caf::atom_constant<caf::atom("ping")>;
+using suspect_atom = caf::atom_constant<caf::atom("suspect")>;
+using digest_atom = caf::atom_constant<caf::atom("digest")>;
+using withdraw_atom = caf::atom_constant<caf::atom("withdraw")>;
 using watch_atom = caf::atom_constant<caf::atom("watch")>;
 using changed_atom = caf::atom_constant<caf::atom("changed")>;
 
@@ -190,6 +195,7 @@ struct block_status {
   uint64_t passes = 0;
   uint64_t rows = 0;  ///< of all passes
   uint64_t steps = 0;
+  std::chrono::microseconds busy{0};  ///< spent computing, in all
 };
 
 /// BLOCK: a span's weights and cache, and the thread that computes.
@@ -243,6 +249,41 @@ struct signed_server_record {
   std::chrono::milliseconds age{0};
 };
 
+/// Its signer has lost the link to a server whose last record had this number.
+struct suspicion {
+  peer_id suspect;
+  uint64_t seq = 0;
+  peer_id signer;  ///< proved by the signature
+};
+struct signed_suspicion {
+  crypto::signed_record record;
+};
+
+/// What a peer's digest draws: records that it lacks, and what it has not heard of those that it has.
+struct digest_answer {
+  std::vector<signed_server_record> records;
+  std::vector<signed_suspicion> suspicions;
+};
+
+/// What a directory holds and has done.
+struct directory_status {
+  uint64_t records = 0;
+  uint64_t tombstones = 0;  ///< records that are never taken again
+  uint64_t taken = 0;
+  uint64_t known = 0;       ///< came again, or after a newer one
+  uint64_t forged = 0;      ///< records and suspicions whose signature does not hold, or that make no sense
+  uint64_t unreadable = 0;  ///< malformed or oversized before a signature could be looked at
+  uint64_t buried = 0;      ///< dropped: expired, withdrawn or found dead before
+  uint64_t too_old = 0;     ///< dropped: had outlived their life when they came
+  uint64_t too_fast = 0;    ///< dropped: their owner makes more than is taken
+  uint64_t full = 0;        ///< dropped: no room for another owner
+  uint64_t suspicions = 0;
+  uint64_t refused_suspicions = 0;  ///< of strangers, or too many
+  uint64_t found_dead = 0;          ///< servers
+  uint64_t refuted = 0;             ///< suspicions of this node
+  uint64_t digests = 0;             ///< sent
+};
+
 // -- links and peers ----------------------------------------------------------------------------------------------
 
 /// What is known of a peer once its hello was accepted.
@@ -250,6 +291,7 @@ struct link_info {
   peer_id peer;
   bool dialled = false;             ///< by this node
   bool is_server = false;           ///< a node that others may dial, not a client: the hello's word
+  uint64_t instance = 0;            ///< of the process, 0 where it says none: two with one id are told apart by it
   std::vector<crypto::role> roles;  ///< proved by membership; all of them in a local or open swarm
   std::string software;
   std::string remote;  ///< "HOST:PORT" as the socket sees it
@@ -266,10 +308,18 @@ using peer_actor = caf::typed_actor<
     caf::replies_to<attach_atom, session_id, edge_owner_actor>::with<step_sink_actor>,
     // Hands a record over; answers when the peer has taken it.
     caf::replies_to<record_atom, signed_server_record>::with<taken>,
-    // Asks for all records that it has; they go to this node's directory before the answer comes.
+    // Asks for all records that this node lacks; they go to its directory before the answer comes.  From then on the
+    // peer tells of changes by itself.
     caf::replies_to<snapshot_atom>::with<taken>,
+    // Hands a suspicion over.
+    caf::reacts_to<suspect_atom, signed_suspicion>,
+    // Round trip of a ping.
+    caf::replies_to<ping_atom>::with<std::chrono::microseconds>,
     // Says goodbye with a sentence and ends the link.
     caf::reacts_to<close_atom, errc, std::string>>;
+
+/// CONNECTOR: the peer behind an id, through a link that is up or that is dialled now.
+using connector_actor = caf::typed_actor<caf::replies_to<connect_atom, peer_id>::with<peer_actor>>;
 
 /// DIRECTORY WATCHER: hears that a record was added, dropped, or replaced with another state, span or addresses.
 using directory_watcher_actor = caf::typed_actor<caf::reacts_to<changed_atom>>;
@@ -279,17 +329,30 @@ using directory_actor = caf::typed_actor<
     // A record from a peer: true if it was new (and was handed on).  Fails with bad_request for a forged or oversized
     // one.
     caf::replies_to<record_atom, signed_server_record, peer_id>::with<bool>,
-    // What this node serves: signed, kept fresh and pushed to every peer from now on.  Answers once `acknowledgements`
-    // peers have taken it (at once for 0).
+    // What this node serves: signed, kept fresh and pushed to every peer from now on: at once where more than load,
+    // free cache and pings has changed.  Answers once `acknowledgements` peers have taken it (at once for 0).
     caf::replies_to<publish_atom, server_record, uint32_t>::with<taken>,
-    // All live records.
+    // The node is leaving: its record is withdrawn, and the links that now end make nobody a suspect.  Answers when the
+    // peer actors have been told.
+    caf::replies_to<withdraw_atom>::with<taken>,
+    // All live records, without those of servers that said goodbye.
     caf::replies_to<snapshot_atom>::with<std::vector<server_record>>,
     // One peer's record; fails with unknown_peer.
     caf::replies_to<find_atom, peer_id>::with<server_record>,
-    // The same as they travel: for a newcomer.
-    caf::replies_to<record_atom>::with<std::vector<signed_server_record>>,
-    // A link is up: records are pushed to it if it is a node.
-    caf::reacts_to<up_atom, link_info, peer_actor>,
+    // The same as they travel: for a newcomer, which is told of changes from now on.
+    caf::replies_to<record_atom, peer_id>::with<std::vector<signed_server_record>>,
+    // What this node holds, for a peer to compare.
+    caf::replies_to<digest_atom>::with<std::vector<policy::digest_range>>,
+    // What a peer holds: what it lacks.  It is told of changes from now on.
+    caf::replies_to<digest_atom, policy::digest_range, peer_id>::with<digest_answer>,
+    // A peer suspects a server, or passes such word on.
+    caf::reacts_to<suspect_atom, signed_suspicion, peer_id>,
+    // A peer sent a record or suspicion that cannot be read.
+    caf::reacts_to<refused_atom, peer_id>,
+    // A link is up.  Answers once this node has the records that the peer has (for a client: at once).
+    caf::replies_to<up_atom, link_info, peer_actor>::with<taken>,
+    // How to reach a server that is suspected.
+    caf::reacts_to<connect_atom, connector_actor>, caf::replies_to<status_atom>::with<directory_status>,
     // Tells the watcher of every change from now on, until it ends.
     caf::reacts_to<watch_atom, directory_watcher_actor>, caf::reacts_to<tick_atom>>;
 
@@ -332,7 +395,7 @@ using node_actor = caf::typed_actor<
     caf::replies_to<status_atom>::with<node_status>,
     // Tells the swarm what this node serves; answers once so many peers have taken its record.
     caf::replies_to<publish_atom, uint32_t>::with<taken>,
-    // Keeps a link to this address: dials it again, with growing pauses, whenever it is lost.
+    // Keeps a link to this address: dials it again whenever it is lost.
     caf::reacts_to<connect_atom, crypto::address, std::chrono::milliseconds>,
     // Housekeeping (from itself).
     caf::reacts_to<tick_atom>,
@@ -418,6 +481,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::server_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::server_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::signed_server_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::signed_server_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::signed_suspicion)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::digest_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::policy::digest_range)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::policy::digest_range>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::directory_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::link_info)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::node_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::forward_request)

@@ -5,6 +5,7 @@
 #include <exception>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -143,10 +144,15 @@ void join(caf::scoped_actor& self, const node_actor& node, const std::vector<std
   if (reached == 0 && !peers.empty()) throw std::runtime_error("none of the given peers answered: " + failures);
 }
 
-void print_ready(const crypto::address& address, const served_blocks& served) {
-  std::cout << "ready " << address.to_string() << " model=" << served.model_name << '@'
-            << model::to_hex(served.digests.model, 6) << " blocks=" << to_string(served.blocks)
-            << " dtype=" << model::to_string(served.dtype) << " cache_tokens=" << served.cache_tokens << std::endl;
+void print_ready(const crypto::address& address, const std::optional<served_blocks>& served) {
+  std::cout << "ready " << address.to_string();
+  if (served)
+    std::cout << " model=" << served->model_name << '@' << model::to_hex(served->digests.model, 6)
+              << " blocks=" << to_string(served->blocks) << " dtype=" << model::to_string(served->dtype)
+              << " cache_tokens=" << served->cache_tokens;
+  else
+    std::cout << " serve=false";
+  std::cout << std::endl;
 }
 
 /// How the signal thread reaches a node that may not be there yet.
@@ -176,22 +182,27 @@ class ending {
   node_actor node_;
 };
 
-node_actor spawn(caf::actor_system& system, const node_options& options, loaded_blocks& loaded, ending& end) {
+node_actor spawn(
+    caf::actor_system& system, const node_options& options, std::optional<loaded_blocks>& loaded, ending& end) {
   auto membership = join_swarm(options.swarm, /*is_server=*/true);
   auto& link = membership.link;
   link.silence = options.liveness;
-  link.model_name = loaded.served.model_name;
-  link.model = loaded.served.digests.model;
+  if (loaded) {
+    link.model_name = loaded->served.model_name;
+    link.model = loaded->served.digests.model;
+  }
   node_settings settings;
   settings.directory = spawn_directory(system, {membership.self});
   settings.link = std::make_shared<const wire::link_config>(std::move(link));
   settings.dialer = system.spawn<caf::detached>(dialer);
   settings.software = software_name();
-  block_options compute;
-  compute.queue.pass_rows = options.pass_rows;
-  settings.served = loaded.served;
-  // The node alone holds it: the thread of a detached actor ends with the last handle, and the system waits for that.
-  settings.served->block = spawn_block(system, std::move(loaded.span), end.flag(), compute);
+  if (loaded) {
+    block_options compute;
+    compute.queue.pass_rows = options.pass_rows;
+    settings.served = loaded->served;
+    // The node alone holds it: the thread of a detached actor ends with the last handle, and the system waits for that.
+    settings.served->block = spawn_block(system, std::move(loaded->span), end.flag(), compute);
+  }
   settings.max_sessions = options.max_sessions;
   settings.max_length = options.max_length;
   settings.max_batch = options.max_batch;
@@ -201,16 +212,22 @@ node_actor spawn(caf::actor_system& system, const node_options& options, loaded_
 }
 
 void get_ready(
-    caf::scoped_actor& self, const node_actor& node, const node_options& options, const served_blocks& served) {
+    caf::scoped_actor& self, const node_actor& node, const node_options& options,
+    const std::optional<served_blocks>& served) {
   auto address = ask<crypto::address>(self, node, listen_atom::value, options.host, options.port, options.announce);
   join(self, node, options.peers);
-  ask<taken>(self, node, publish_atom::value, uint32_t{options.peers.empty() ? 0u : 1u});
+  if (served) ask<taken>(self, node, publish_atom::value, uint32_t{options.peers.empty() ? 0u : 1u});
   print_ready(address, served);
 }
 
 int serve(node_config& config, ending& end) {
   auto& options = config.options();
-  auto loaded = load(options, *end.flag());
+  std::optional<loaded_blocks> loaded;
+  std::optional<served_blocks> served;
+  if (options.serve) {
+    loaded = load(options, *end.flag());
+    served = loaded->served;
+  }
   caf::actor_system system{config};
   caf::scoped_actor self{system};
   auto node = spawn(system, options, loaded, end);
@@ -218,7 +235,7 @@ int serve(node_config& config, ending& end) {
   end.watch(node);
   std::exception_ptr failure;
   try {
-    get_ready(self, node, options, loaded.served);
+    get_ready(self, node, options, served);
   } catch (const std::exception&) {
     // What a stop cut short is no failure.
     if (!*end.flag()) failure = std::current_exception();

@@ -1,95 +1,101 @@
 #include "runtime/swarm_view.hpp"
 
-#include <optional>
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/io/middleman.hpp>
-#include <caf/scoped_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
-
-#include "actors/dialer_actor.hpp"
-#include "actors/directory_actor.hpp"
-#include "actors/node_actor.hpp"
-#include "runtime/caf_defaults.hpp"
-#include "runtime/client.hpp"
-#include "runtime/swarm.hpp"
+#include "runtime/swarm_records.hpp"
 
 namespace corolla::runtime {
 namespace {
 
 using namespace actors;
 
-constexpr auto patience = std::chrono::seconds{15};
-
-/// A node that serves nothing, for as long as it is looked through.
-class visitor {
- public:
-  explicit visitor(swarm_membership membership) {
-    set_caf_defaults(config_);
-    config_.load<caf::io::middleman>();
-    system_.emplace(config_);
-    directory_ = spawn_directory(*system_, {membership.self});
-    node_settings settings;
-    settings.link = std::make_shared<const wire::link_config>(std::move(membership.link));
-    settings.directory = directory_;
-    settings.dialer = system_->spawn<caf::detached>(dialer);
-    settings.software = software_name();
-    node_ = spawn_node(*system_, std::move(settings));
+std::string_view name_of(server_state state) {
+  switch (state) {
+    case server_state::joining:
+      return "joining";
+    case server_state::online:
+      return "online";
+    case server_state::draining:
+      return "draining";
+    case server_state::gone:
+      break;
   }
-  ~visitor() {
-    caf::scoped_actor self{*system_};
-    self->monitor(node_);
-    self->send(node_, stop_atom::value);
-    // The node bounds its own end.
-    self->receive([](const caf::down_msg&) {});
-  }
-  visitor(const visitor&) = delete;
-  visitor& operator=(const visitor&) = delete;
+  return "gone";
+}
 
-  std::vector<server_record> read(const crypto::address& from) {
-    caf::scoped_actor self{*system_};
-    const auto fail = [](caf::error& reason) { throw client_error(describe(reason)); };
-    peer_actor peer;
-    self->request(node_, patience, connect_atom::value, from).receive([&](peer_actor& found) { peer = found; }, fail);
-    self->request(peer, patience, snapshot_atom::value).receive([](taken) {}, fail);
-    std::vector<server_record> records;
-    self->request(directory_, patience, snapshot_atom::value)
-        .receive([&](std::vector<server_record>& all) { records = std::move(all); }, fail);
-    return records;
-  }
+/// What strangers call themselves must not move a terminal's cursor.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
 
- private:
-  caf::actor_system_config config_;
-  std::optional<caf::actor_system> system_;
-  directory_actor directory_;
-  node_actor node_;
-};
+seen_server seen(const server_record& record) {
+  seen_server server;
+  server.peer = record.peer.to_string();
+  for (auto& address : record.addresses) server.addresses.push_back(printable(address));
+  server.state = name_of(record.state);
+  server.begin = record.blocks.begin;
+  server.end = record.blocks.end;
+  server.dtype = model::to_string(record.dtype);
+  server.numerics = printable(record.numerics);
+  server.software = printable(record.software);
+  server.steps_per_s = record.steps_per_s;
+  server.forward_per_s = record.forward_per_s;
+  server.load = record.load;
+  server.cache_tokens = record.cache_tokens;
+  server.free_tokens = record.free_tokens;
+  for (auto& ping : record.pings)
+    server.pings.push_back({ping.peer.to_string(), static_cast<double>(ping.round_trip.count()) / 1000});
+  return server;
+}
 
 }  // namespace
 
-std::vector<server_record> read_records(const std::vector<std::string>& peers, const swarm_options& swarm) {
-  std::vector<crypto::address> addresses;
-  for (const auto& text : peers) {
-    auto address = crypto::address::parse(text);
-    if (!address) throw client_error("\"" + text + "\" is no address of the form corolla://ID@HOST:PORT");
-    addresses.push_back(std::move(*address));
+std::vector<seen_model> look_at_swarm(const swarm_options& options, const std::vector<std::string>& peers) {
+  std::map<std::pair<std::string, std::string>, seen_model> models;
+  for (auto& record : read_records(options, peers)) {
+    auto name = printable(record.model_name);
+    auto digest = model::to_hex(record.model);
+    auto& model = models[{name, digest}];
+    model.name = name;
+    model.digest = digest;
+    model.blocks = std::max(model.blocks, record.model_blocks);
+    model.servers.push_back(seen(record));
   }
-  if (addresses.empty()) throw client_error("no peers were given: name one or more as corolla://ID@HOST:PORT");
-  std::optional<swarm_membership> membership;
-  try {
-    membership = join_swarm(swarm, /*is_server=*/false);
-  } catch (const std::exception& e) {
-    throw client_error(e.what());
+  std::vector<seen_model> result;
+  for (auto& [key, model] : models) {
+    std::sort(model.servers.begin(), model.servers.end(), [](const seen_server& a, const seen_server& b) {
+      return std::tie(a.begin, a.end, a.peer) < std::tie(b.begin, b.end, b.peer);
+    });
+    result.push_back(std::move(model));
   }
-  visitor look{std::move(*membership)};
-  for (size_t i = 0; i + 1 < addresses.size(); ++i) try {
-      return look.read(addresses[i]);
-    } catch (const client_error&) {
-      // The next may answer; what the last one says is told.
-    }
-  return look.read(addresses.back());
+  return result;
+}
+
+std::vector<held_blocks> holders_of(const seen_model& model) {
+  // Spans begin and end at a few blocks: whoever claims that a model has 2^32 of them costs nothing.
+  std::vector<uint32_t> edges{0, model.blocks};
+  for (auto& server : model.servers) edges.insert(edges.end(), {server.begin, server.end});
+  std::sort(edges.begin(), edges.end());
+  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+  std::vector<held_blocks> result;
+  for (size_t i = 0; i + 1 < edges.size(); ++i) {
+    held_blocks part{edges[i], edges[i + 1], {}};
+    for (auto& server : model.servers)
+      if (server.state == "online" && server.begin <= part.begin && part.end <= server.end)
+        part.peers.push_back(server.peer);
+    if (!result.empty() && result.back().peers == part.peers)
+      result.back().end = part.end;
+    else
+      result.push_back(std::move(part));
+  }
+  std::stable_partition(result.begin(), result.end(), [](const held_blocks& part) { return part.peers.empty(); });
+  return result;
 }
 
 }  // namespace corolla::runtime

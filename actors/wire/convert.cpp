@@ -10,6 +10,7 @@ namespace {
 
 /// Signed records of servers, apart from whatever else an identity signs.
 constexpr std::string_view record_context = "corolla server record 1";
+constexpr std::string_view suspicion_context = "corolla suspicion 1";
 
 template <class T>
 wire_text short_text(T&& text) {
@@ -166,6 +167,48 @@ std::optional<server_record> verify(const crypto::signed_record& record) {
     result.pings.push_back({peer_id{ping.peer.bytes}, std::chrono::microseconds{ping.round_trip_us}});
   result.software = body->software.value;
   return result;
+}
+
+crypto::signed_record sign(const crypto::identity& identity, const suspicion& suspicion) {
+  suspicion_body body;
+  body.suspect.bytes = suspicion.suspect.bytes;
+  body.seq = suspicion.seq;
+  return crypto::sign_record(identity, suspicion_context, encode_body(body));
+}
+
+std::optional<suspicion> verify(const signed_suspicion& suspicion) {
+  auto verified = crypto::open(suspicion.record, suspicion_context);
+  if (!verified) return std::nullopt;
+  auto body = decode_body<suspicion_body>(verified->bytes());
+  if (!body || body->version != 1) return std::nullopt;
+  return actors::suspicion{peer_id{body->suspect.bytes}, body->seq, verified->signer()};
+}
+
+suspect_body to_wire(const signed_suspicion& suspicion) {
+  suspect_body body;
+  body.suspicion.values = crypto::encode(suspicion.record);
+  return body;
+}
+
+std::optional<signed_suspicion> from_wire(const suspect_body& body) {
+  auto record = crypto::decode_record(body.suspicion.values, max_suspicion_bytes - crypto::signed_record_overhead);
+  if (!record) return std::nullopt;
+  return signed_suspicion{std::move(*record)};
+}
+
+digest_body to_wire(const policy::digest_range& range, uint64_t tag) {
+  digest_body body;
+  body.tag = tag;
+  body.first.bytes = range.first;
+  body.last.bytes = range.last;
+  for (auto& entry : range.entries) body.entries.values.push_back({{entry.owner}, entry.seq});
+  return body;
+}
+
+policy::digest_range from_wire(const digest_body& body) {
+  policy::digest_range range{body.first.bytes, body.last.bytes, {}};
+  for (auto& entry : body.entries.values) range.entries.push_back({entry.owner.bytes, entry.seq});
+  return range;
 }
 
 record_body to_wire(const signed_server_record& record, uint64_t tag) {

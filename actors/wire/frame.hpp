@@ -40,6 +40,9 @@ enum class frame_type : uint8_t {
   status_reply = 30,  ///< control
   bench_echo = 31,    ///< any class, with tensor data unless control; as control it begins a stream.  Comes back as it
                       ///< went where a node was started for it, else it is a violation.
+  suspect = 32,       ///< control: a server is gone, says a node
+  digest = 33,        ///< control: which records the sender holds
+  digest_done = 34,   ///< control: all that a digest drew has been sent
 };
 
 /// Lower goes first; each overtakes the higher at frame boundaries.

@@ -7,6 +7,7 @@ std::span<const command> all() {
       {"node", "serves blocks of a model to a swarm", node, /*computes=*/true},
       {"generate", "continues a text, through a swarm or in this process", generate, /*computes=*/true},
       {"eval", "writes logits and hidden states, and tells the perplexity", eval, /*computes=*/true},
+      {"swarm", "tells who serves which blocks, and how fast", swarm},
       {"route", "tells which servers a client would choose now, and why", route},
       {"inspect", "tells what a model file holds", inspect},
       {"tokenize", "turns text into ids, or ids into text", tokenize},

@@ -14,6 +14,7 @@ using arguments = std::vector<std::string>;
 int node(const arguments& args);
 int generate(const arguments& args);
 int eval(const arguments& args);
+int swarm(const arguments& args);
 int inspect(const arguments& args);
 int tokenize(const arguments& args);
 int keys(const arguments& args);

@@ -10,7 +10,7 @@
 #include "runtime/commands/swarm_flags.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/route_report.hpp"
-#include "runtime/swarm_view.hpp"
+#include "runtime/swarm_records.hpp"
 #include "runtime/units.hpp"
 
 namespace corolla::runtime::commands {
@@ -166,7 +166,7 @@ int route(const arguments& args) {
   const auto source = model::checkpoint::open(flags.model);
   actors::route_model about{source->name(), source->digests(), 0};
   options.blocks = {0, static_cast<uint32_t>(about.digests.blocks.size())};
-  const auto servers = read_records(peers, swarm);
+  const auto servers = read_records(swarm, peers);
   check_known(servers, changes);
   const auto report = report_route(servers, about, options, changes);
   if (!report.now.problem.empty() && !report.changed) throw client_error(report.now.problem);

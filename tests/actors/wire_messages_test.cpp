@@ -24,7 +24,8 @@ using actors::rows_wanted;
 
 using bodies = boost::mpl::vector<
     open_body, opened_body, refused_body, close_body, applied_body, failed_body, attach_body, step_body,
-    step_refused_body, record_body, record_taken_body, snapshot_body, snapshot_end_body, announcement_body>;
+    step_refused_body, record_body, record_taken_body, snapshot_body, snapshot_end_body, announcement_body,
+    suspect_body, suspicion_body, digest_body, digest_done_body>;
 
 enum class sizes { random, largest };
 
@@ -40,6 +41,7 @@ class filler {
 
  private:
   void fill(ping_body& part) { part.serialize(*this); }
+  void fill(digest_entry_body& part) { part.serialize(*this); }
   template <class T>
   requires std::is_unsigned_v<T>
   void fill(T& number) { number = static_cast<T>(random_()); }
