@@ -69,6 +69,7 @@ struct block_state {
   uint64_t passes = 0;
   uint64_t rows = 0;
   uint64_t steps = 0;
+  std::chrono::microseconds busy{0};
   static constexpr const char* name = "block";
 };
 
@@ -315,6 +316,7 @@ void run_pass(block_pointer self) {
     auto results = compute(state, jobs);
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(self->clock().now() - start).count();
     ++state.passes;
+    state.busy += std::chrono::microseconds{micros};
     state.rows += rows;
     state.steps += jobs.size();
     for (size_t i = 0; i < jobs.size(); ++i) answer(state, jobs[i], results[i], static_cast<uint32_t>(micros), rows);
@@ -331,7 +333,8 @@ block_status status(const block_state& state) {
       static_cast<uint32_t>(state.waiters.size()),
       state.passes,
       state.rows,
-      state.steps};
+      state.steps,
+      state.busy};
 }
 
 block_impl::behavior_type block(

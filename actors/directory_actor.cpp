@@ -1,198 +1,328 @@
 #include "actors/directory_actor.hpp"
 
 #include <algorithm>
-#include <map>
-#include <unordered_map>
 
 #include <caf/actor_system.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
+#include "actors/directory_state.hpp"
 #include "actors/spawn.hpp"
 #include "actors/wire/convert.hpp"
 
 namespace corolla::actors {
-namespace {
 
 using std::chrono::milliseconds;
-using clock = caf::actor_clock;
+
+namespace directory_parts {
+namespace {
 
 /// How long a peer may take to say that it has a record.
 constexpr auto push_timeout = std::chrono::seconds{10};
+/// A node without a link tells nobody of what it holds: the first digest's turn comes with the first link.
+constexpr auto first_digest = std::chrono::seconds{5};
 
-struct entry {
-  server_record record;
-  crypto::signed_record wire;
-  milliseconds age{0};  // when it came
-  clock::time_point received;
-};
-struct pending_publish {
-  caf::typed_response_promise<taken> answer;
-  uint32_t wanted = 0;
-  uint32_t taken_by = 0;
-};
+// -- telling ------------------------------------------------------------------------------------------------------
 
-struct directory_state {
-  directory_state() = default;
-  std::optional<directory_config> config;
-  std::unordered_map<peer_id, entry> records;
-  std::map<caf::actor_addr, std::pair<peer_id, peer_actor>> nodes;
-  std::optional<server_record> own;
-  std::optional<pending_publish> publishing;
-  static constexpr const char* name = "directory";
-};
-using self_pointer = directory_actor::stateful_pointer<directory_state>;
-
-milliseconds age_of(self_pointer self, const entry& e) {
-  return e.age + std::chrono::duration_cast<milliseconds>(self->clock().now() - e.received);
-}
-
-bool alive(self_pointer self, const entry& e) {
-  return age_of(self, e) < e.record.lifetime;
-}
-
-signed_server_record as_it_travels(self_pointer self, const entry& e) {
-  return {e.wire, age_of(self, e)};
-}
-
-void settle_publish(self_pointer self) {
+void settle_publish(directory_pointer self) {
   auto& publishing = self->state.publishing;
   if (!publishing || publishing->taken_by < publishing->wanted) return;
   publishing->answer.deliver(taken{});
   publishing.reset();
 }
 
-void push(self_pointer self, const entry& e, const peer_actor& to) {
-  bool own = e.record.peer == self->state.config->self.peer();
-  self->request(to, push_timeout, record_atom::value, as_it_travels(self, e))
+void push(directory_pointer self, const held_record& held, const peer_actor& to) {
+  bool own = held.record.peer == self->state.config->self.peer();
+  self->request(to, push_timeout, record_atom::value, as_it_travels(self, held))
       .then(
           [self, own](taken) {
             if (!own || !self->state.publishing) return;
             ++self->state.publishing->taken_by;
             settle_publish(self);
           },
-          // A node that does not take it, or has gone, will ask for a snapshot when it is back.
+          // What a node does not take, or has not heard because it has gone, a digest brings when it is back.
           [](caf::error&) {});
 }
 
-void push_to_all(self_pointer self, const entry& e, const peer_id& except) {
-  for (auto& [address, node] : self->state.nodes)
-    if (node.first != except && node.first != e.record.peer) push(self, e, node.second);
+void tell_watchers(directory_pointer self) {
+  for (auto& [address, watcher] : self->state.watchers) self->send(watcher, changed_atom::value);
+}
+
+void watch(directory_pointer self, const directory_watcher_actor& watcher) {
+  self->monitor(watcher);
+  self->state.watchers.emplace(watcher.address(), watcher);
+}
+
+/// Whoever waits for a server, or plans over it, would decide otherwise.
+bool differs_for_watchers(const server_record& before, const server_record& after) {
+  return before.state != after.state || before.addresses != after.addresses || before.blocks != after.blocks ||
+         before.blocks_digest != after.blocks_digest;
+}
+
+/// What gossip took takes the place of what was held of that server.
+const held_record& put(directory_pointer self, held_record held) {
+  auto& records = self->state.records;
+  auto peer = held.record.peer;
+  auto found = records.find(peer);
+  bool matters = found == records.end() ? held.record.state != server_state::gone
+                                        : differs_for_watchers(found->second.record, held.record);
+  auto& stored = records.insert_or_assign(peer, std::move(held)).first->second;
+  if (matters) tell_watchers(self);
+  return stored;
+}
+
+// -- what this node serves ----------------------------------------------------------------------------------------
+
+policy::volatile_part volatile_of(const server_record& record) {
+  policy::volatile_part part;
+  part.load = record.load;
+  part.free_share = record.cache_tokens == 0 ? 0 : static_cast<double>(record.free_tokens) / record.cache_tokens;
+  for (auto& ping : record.pings) part.pings.emplace(ping.peer.bytes, ping.round_trip);
+  return part;
+}
+
+bool same_but_for_figures(const server_record& a, const server_record& b) {
+  return !differs_for_watchers(a, b) && a.model == b.model && a.model_name == b.model_name &&
+         a.model_blocks == b.model_blocks && a.dtype == b.dtype && a.cache_tokens == b.cache_tokens &&
+         a.steps_per_s == b.steps_per_s && a.forward_per_s == b.forward_per_s && a.numerics == b.numerics &&
+         a.software == b.software && a.lifetime == b.lifetime;
 }
 
 /// Signs what this node serves with a number that is newer than any before, and tells everybody.
-void announce(self_pointer self) {
+void announce(directory_pointer self) {
   auto& state = self->state;
+  auto now = self->clock().now();
   auto& record = *state.own;
   auto wall_clock = std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  record.seq = std::max<uint64_t>(record.seq + 1, static_cast<uint64_t>(wall_clock.count()));
+  record.seq = std::max({state.least_seq, record.seq + 1, static_cast<uint64_t>(wall_clock.count())});
   record.peer = state.config->self.peer();
-  auto& e = state.records[record.peer];
-  e = {record, wire::sign(state.config->self, record), milliseconds{0}, self->clock().now()};
-  push_to_all(self, e, record.peer);
+  state.gossip->take({record.peer.bytes, record.seq, record.lifetime, milliseconds{0}}, now);
+  push_to_all(self, put(self, {record, wire::sign(state.config->self, record)}), record.peer);
+  state.pacer.sent(now, record.lifetime);
 }
 
-void forget_expired(self_pointer self) {
-  std::erase_if(self->state.records, [&](auto& item) { return !alive(self, item.second); });
-}
-
-caf::result<bool> take(self_pointer self, signed_server_record& incoming, const peer_id& from) {
+caf::result<taken> publish(directory_pointer self, server_record& record, uint32_t acknowledgements) {
   auto& state = self->state;
-  auto record = wire::verify(incoming.record);
-  if (!record) return make_error(errc::bad_request, "a forged or malformed record");
-  if (record->peer == state.config->self.peer()) return false;  // an echo
-  record->lifetime = std::min(record->lifetime, state.config->max_lifetime);
-  if (incoming.age >= record->lifetime) return false;
-  auto found = state.records.find(record->peer);
-  if (found != state.records.end() && found->second.record.seq >= record->seq) return false;
-  if (found == state.records.end() && state.records.size() >= state.config->max_records) {
-    forget_expired(self);
-    if (state.records.size() >= state.config->max_records)
-      return make_error(errc::overloaded, "the directory holds as many records as it may");
-  }
-  auto& e = state.records[record->peer];
-  e = {std::move(*record), std::move(incoming.record), incoming.age, self->clock().now()};
-  push_to_all(self, e, from);
-  return true;
-}
-
-void peer_up(self_pointer self, const link_info& info, const peer_actor& peer) {
-  if (!info.is_server) return;
-  self->monitor(peer);
-  self->state.nodes.emplace(peer.address(), std::pair{info.peer, peer});
-  for (auto& [id, e] : self->state.records)
-    if (id != info.peer && alive(self, e)) push(self, e, peer);
-}
-
-void peer_down(self_pointer self, const caf::actor_addr& source) {
-  auto found = self->state.nodes.find(source);
-  if (found == self->state.nodes.end()) return;
-  self->state.records.erase(found->second.first);
-  self->state.nodes.erase(found);
-}
-
-template <class Result, class Function>
-Result of_all_alive(self_pointer self, Function f) {
-  Result result;
-  for (auto& [id, e] : self->state.records)
-    if (alive(self, e)) result.push_back(f(e));
-  return result;
-}
-
-void tick(self_pointer self) {
-  forget_expired(self);
-  if (self->state.own) announce(self);
-  auto period = self->state.own ? self->state.own->lifetime / 3 : milliseconds{20'000};
-  self->delayed_send(self, period, tick_atom::value);
-}
-
-caf::result<taken> publish(self_pointer self, server_record& record, uint32_t acknowledgements) {
-  auto& state = self->state;
+  auto self_id = state.config->self.peer();
+  record.peer = self_id;
   record.seq = state.own ? state.own->seq : 0;
   state.own = std::move(record);
-  if (state.publishing) {
-    state.publishing->answer.deliver(make_error(errc::cancelled, "published again before anybody took it"));
-    state.publishing.reset();
-  }
+  state.leaving = false;
+  auto now = self->clock().now();
+  auto last = state.records.find(self_id);
+  using change = policy::pacer::change;
+  if (acknowledgements > 0 || last == state.records.end() || !same_but_for_figures(last->second.record, *state.own))
+    state.pacer.changed(change::state, now);
+  else if (policy::moved_by_a_quarter(volatile_of(last->second.record), volatile_of(*state.own)))
+    state.pacer.changed(change::moved, now);
   auto answer = self->make_response_promise<taken>();
-  state.publishing = pending_publish{answer, acknowledgements, 0};
-  announce(self);
-  settle_publish(self);
+  if (acknowledgements == 0) {
+    answer.deliver(taken{});
+  } else {
+    if (state.publishing)
+      state.publishing->answer.deliver(make_error(errc::cancelled, "published again before anybody took it"));
+    state.publishing = pending_publish{answer, acknowledgements, 0};
+  }
+  if (state.pacer.due() <= now) announce(self);
+  set_timer(self);
   return answer;
 }
 
-directory_actor::behavior_type directory(self_pointer self, const directory_config& config) {
+/// The last word: the links that end now end because of this node.
+caf::result<taken> withdraw(directory_pointer self) {
+  auto& state = self->state;
+  state.leaving = true;
+  if (!state.own) return taken{};
+  state.own->state = server_state::gone;
+  announce(self);
+  state.own.reset();
+  state.pacer.stop();
+  return taken{};
+}
+
+// -- what others serve --------------------------------------------------------------------------------------------
+
+/// What this node said in an earlier life, whose clock was ahead, would be believed rather than what it says now.
+void outdo(directory_pointer self, uint64_t seq) {
+  auto& state = self->state;
+  state.least_seq = std::max(state.least_seq, seq + 1);
+  if (!state.own || state.own->seq > seq) return;
+  state.pacer.refute(self->clock().now());
+  set_timer(self);
+}
+
+uint64_t& counter_of(directory_status& counted, policy::record_verdict verdict) {
+  switch (verdict) {
+    case policy::record_verdict::taken:
+      return counted.taken;
+    case policy::record_verdict::known:
+      return counted.known;
+    case policy::record_verdict::buried:
+      return counted.buried;
+    case policy::record_verdict::too_old:
+      return counted.too_old;
+    case policy::record_verdict::too_fast:
+      return counted.too_fast;
+    case policy::record_verdict::full:
+      break;
+  }
+  return counted.full;
+}
+
+void expire(directory_pointer self) {
+  for (auto& id : self->state.gossip->expire(self->clock().now())) drop(self, peer_id{id});
+}
+
+caf::result<bool> take(directory_pointer self, signed_server_record& incoming, const peer_id& from) {
+  auto& state = self->state;
+  auto record = wire::verify(incoming.record);
+  if (!record) {
+    ++state.counted.forged;
+    return make_error(errc::bad_request, "a forged or malformed record");
+  }
+  if (record->peer == state.config->self.peer()) {
+    outdo(self, record->seq);
+    return false;
+  }
+  auto now = self->clock().now();
+  policy::heard_record heard{record->peer.bytes, record->seq, record->lifetime, incoming.age};
+  auto verdict = state.gossip->take(heard, now);
+  if (verdict == policy::record_verdict::full) {
+    expire(self);
+    verdict = state.gossip->take(heard, now);
+  }
+  ++counter_of(state.counted, verdict);
+  if (verdict == policy::record_verdict::full)
+    return make_error(errc::overloaded, "the directory holds as many records as it may");
+  if (verdict != policy::record_verdict::taken) return false;
+  state.timer.set(self, now + std::min(record->lifetime, state.config->limits.longest_life));
+  push_to_all(self, put(self, {std::move(*record), std::move(incoming.record)}), from);
+  return true;
+}
+
+// -- links --------------------------------------------------------------------------------------------------------
+
+caf::result<taken> peer_up(directory_pointer self, const link_info& info, const peer_actor& peer) {
+  auto& state = self->state;
+  auto now = self->clock().now();
+  self->monitor(peer);
+  auto allowance = static_cast<double>(state.config->limits.records);
+  auto& stored = state.neighbours[peer.address()];
+  stored = neighbour{info.peer, peer, info.is_server, info.is_server, allowance, now};
+  if (!info.is_server) return taken{};
+  // Whoever waits for its record to be taken need not wait for a digest.
+  if (auto own = state.records.find(state.config->self.peer()); state.publishing && own != state.records.end())
+    push(self, own->second, peer);
+  if (state.next_digest == policy::gossip_time::max()) state.next_digest = now + first_digest;
+  set_timer(self);
+  auto answer = self->make_response_promise<taken>();
+  reconcile(self, stored, answer);
+  return answer;
+}
+
+void went_down(directory_pointer self, const caf::actor_addr& source) {
+  auto& state = self->state;
+  if (state.watchers.erase(source) > 0) return;
+  auto found = state.neighbours.find(source);
+  if (found == state.neighbours.end()) return;
+  auto peer = found->second.peer;
+  if (neighbour_lost(self, source) && !state.leaving) suspect(self, peer);
+}
+
+// -- the actor ----------------------------------------------------------------------------------------------------
+
+bool is_there(directory_pointer self, const held_record& held) {
+  auto age = self->state.gossip->age(held.record.peer.bytes, self->clock().now());
+  return held.record.state != server_state::gone &&
+         age < std::min(held.record.lifetime, self->state.config->limits.longest_life);
+}
+
+void tick(directory_pointer self) {
+  auto& state = self->state;
+  state.timer.rang();
+  auto now = self->clock().now();
+  expire(self);
+  if (state.own && state.pacer.due() <= now) announce(self);
+  if (state.next_digest <= now) reconcile_one(self);
+  set_timer(self);
+}
+
+caf::result<server_record> find(directory_pointer self, const peer_id& peer) {
+  auto found = self->state.records.find(peer);
+  if (found == self->state.records.end() || !is_there(self, found->second))
+    return make_error(errc::unknown_peer, "no address is known that " + peer.to_string() + " announced");
+  return found->second.record;
+}
+
+directory_status status(directory_pointer self) {
+  auto result = self->state.counted;
+  result.records = self->state.records.size();
+  result.tombstones = self->state.gossip->tombstones();
+  return result;
+}
+
+directory_actor::behavior_type directory(directory_pointer self, const directory_config& config) {
   self->state.config = config;
-  self->set_down_handler([self](caf::down_msg& down) { peer_down(self, down.source); });
-  self->delayed_send(self, std::chrono::seconds{20}, tick_atom::value);
+  self->state.gossip.emplace(config.self.peer().bytes, config.limits);
+  self->set_down_handler([self](caf::down_msg& down) { went_down(self, down.source); });
   return {
       [self](record_atom, signed_server_record& record, const peer_id& from) { return take(self, record, from); },
       [self](publish_atom, server_record& record, uint32_t acknowledgements) {
         return publish(self, record, acknowledgements);
       },
+      [self](withdraw_atom) { return withdraw(self); },
       [self](snapshot_atom) {
-        return of_all_alive<std::vector<server_record>>(self, [](const entry& e) { return e.record; });
+        std::vector<server_record> result;
+        for (auto& [peer, held] : self->state.records)
+          if (is_there(self, held)) result.push_back(held.record);
+        return result;
       },
-      [self](find_atom, const peer_id& peer) -> caf::result<server_record> {
-        auto found = self->state.records.find(peer);
-        if (found == self->state.records.end() || !alive(self, found->second))
-          return make_error(errc::unknown_peer, "no address is known that " + peer.to_string() + " announced");
-        return found->second.record;
+      [self](find_atom, const peer_id& peer) { return find(self, peer); },
+      [self](record_atom, const peer_id& newcomer) {
+        auto everything = policy::digest_range{};
+        everything.last.fill(0xff);
+        return answer_digest(self, everything, newcomer).records;
       },
-      [self](record_atom) {
-        return of_all_alive<std::vector<signed_server_record>>(
-            self, [&](const entry& e) { return as_it_travels(self, e); });
+      [self](digest_atom) { return self->state.gossip->digest(); },
+      [self](digest_atom, const policy::digest_range& range, const peer_id& from) {
+        return answer_digest(self, range, from);
       },
-      [self](up_atom, const link_info& info, const peer_actor& peer) { peer_up(self, info, peer); },
+      [self](suspect_atom, const signed_suspicion& suspicion, const peer_id& from) { hear(self, suspicion, from); },
+      [self](refused_atom, const peer_id&) { ++self->state.counted.unreadable; },
+      [self](up_atom, const link_info& info, const peer_actor& peer) { return peer_up(self, info, peer); },
+      [self](connect_atom, connector_actor& connector) { self->state.connector = std::move(connector); },
+      [self](status_atom) { return status(self); },
+      [self](watch_atom, const directory_watcher_actor& watcher) { watch(self, watcher); },
       [self](tick_atom) { tick(self); }};
 }
 
 }  // namespace
 
+void drop(directory_pointer self, const peer_id& peer) {
+  auto dropped = self->state.records.extract(peer);
+  if (!dropped.empty() && dropped.mapped().record.state != server_state::gone) tell_watchers(self);
+}
+
+void push_to_all(directory_pointer self, const held_record& held, const peer_id& except) {
+  for (auto& [address, n] : self->state.neighbours)
+    if (n.is_told && n.peer != except && n.peer != held.record.peer) push(self, held, n.actor);
+}
+
+signed_server_record as_it_travels(directory_pointer self, const held_record& held) {
+  return {held.wire, self->state.gossip->age(held.record.peer.bytes, self->clock().now())};
+}
+
+void set_timer(directory_pointer self) {
+  auto& state = self->state;
+  state.timer.set(self, std::min({state.pacer.due(), state.next_digest, state.gossip->next_expiry()}));
+}
+
+}  // namespace directory_parts
+
 directory_actor spawn_directory(caf::actor_system& system, directory_config config) {
-  if (!config.detached) return spawn_stateful(system, directory, std::move(config));
-  return spawn_stateful<caf::detached>(system, directory, std::move(config));
+  return spawn_stateful<caf::detached>(system, directory_parts::directory, std::move(config));
+}
+
+directory_actor spawn_directory_undetached(caf::actor_system& system, directory_config config) {
+  return spawn_stateful(system, directory_parts::directory, std::move(config));
 }
 
 }  // namespace corolla::actors

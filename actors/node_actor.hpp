@@ -20,7 +20,9 @@ struct served_blocks {
   int64_t hidden_size = 0;
   uint32_t max_positions = 0;
   uint64_t cache_tokens = 0;
-  float steps_per_s = 0;  ///< measured at start; 0: unknown
+  float steps_per_s = 0;    ///< decode steps, measured at start; 0: unknown
+  float forward_per_s = 0;  ///< prompt tokens, measured at start; 0: unknown
+  std::string numerics;     ///< kernels and dtype, such as "cpu-f32"
   block_actor block;
 };
 

@@ -12,7 +12,8 @@ namespace {
 
 constexpr auto dial_timeout = std::chrono::seconds{8};
 constexpr auto find_timeout = std::chrono::seconds{5};
-constexpr auto longest_pause = std::chrono::milliseconds{30'000};
+/// Between two tries to reach a node that others are found through: whoever was cut off is back soon.
+constexpr auto longest_pause = std::chrono::milliseconds{1000};
 
 wire::make_owner owner_maker(node_pointer self) {
   auto& system = self->system();
@@ -59,7 +60,9 @@ caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::vec
 }
 
 /// Which of two links to the same peer stays: of two dialled at once the one dialled by the smaller id, else the older.
+/// Another process with the same identity never takes the first one's place.
 bool newer_stays(const peer_id& self, const link_info& older, const link_info& newer) {
+  if (older.instance != newer.instance) return false;
   if (older.dialled == newer.dialled) return false;
   return newer.dialled ? self < newer.peer : newer.peer < self;
 }
@@ -70,10 +73,19 @@ const linked_peer* link_to(const node_state& state, const peer_id& peer) {
   return found == state.links.end() || state.dialling.contains(peer) ? nullptr : &found->second;
 }
 
-/// A link comes up here before the other side has judged this node: who waits for it gets it once the peer has answered
-/// something.  A peer that refuses ends the link, and `down` says why.
-void confirm(node_pointer self, const peer_id& id, const peer_actor& peer) {
-  self->request(peer, find_timeout, snapshot_atom::value)
+/// Why a link is one too many.
+std::string too_many(const link_info& older, const link_info& newer) {
+  if (older.instance == newer.instance) return "another link between the two nodes is up";
+  return "another process with the identity " + newer.peer.to_string() +
+         " is linked; two nodes must not share a key: give this one another node.identity";
+}
+
+/// The directory hears of a link, and settles with the peer's who lacks which record.  A link comes up here before the
+/// other side has judged this node: who waits for it gets it once the peer has answered.  A peer that refuses ends the
+/// link, and `down` says why.
+void introduce(node_pointer self, const link_info& info, const peer_actor& peer) {
+  auto id = info.peer;
+  self->request(self->state.settings->directory, find_timeout + std::chrono::seconds{1}, up_atom::value, info, peer)
       .then(
           [self, id, peer](taken) {
             if (auto waiting = self->state.dialling.extract(id); !waiting.empty())
@@ -174,21 +186,28 @@ void keep(node_pointer self, const crypto::address& address, std::chrono::millis
 
 caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor& peer) {
   auto& state = self->state;
-  if (state.stopping || info.peer == state.settings->link->self) {
+  if (state.stopping) {
+    self->send(peer, close_atom::value, errc::bad_request, "the node is ending");
+    return taken{};
+  }
+  if (info.peer == state.settings->link->self) {
+    auto itself = info.instance == state.settings->link->instance;
     self->send(
-        peer, close_atom::value, errc::bad_request, state.stopping ? "the node is ending" : "this is the node itself");
+        peer, close_atom::value, itself ? errc::bad_request : errc::duplicate_link,
+        itself ? "this is the node itself"
+               : "this node has the identity " + info.peer.to_string() +
+                     " too; two nodes must not share a key: give one another node.identity");
     return taken{};
   }
   auto found = state.links.find(info.peer);
   if (found != state.links.end()) {
     auto loser = newer_stays(state.settings->link->self, found->second.info, info) ? found->second.actor : peer;
-    self->send(loser, close_atom::value, errc::duplicate_link, "another link between the two nodes is up");
+    self->send(loser, close_atom::value, errc::duplicate_link, too_many(found->second.info, info));
     if (loser == peer) return taken{};
   }
   self->monitor(peer);
   state.links.insert_or_assign(info.peer, linked_peer{info, peer});
-  self->send(state.settings->directory, up_atom::value, info, peer);
-  if (state.dialling.contains(info.peer)) confirm(self, info.peer, peer);
+  introduce(self, info, peer);
   return taken{};
 }
 

@@ -9,7 +9,7 @@ caf::result<crypto::address> listen(
     node_pointer self, const std::string& host, uint16_t port, const std::vector<std::string>& announce);
 caf::result<peer_actor> connect(node_pointer self, const crypto::address& address);
 caf::result<peer_actor> connect(node_pointer self, const peer_id& peer);
-/// Dials a bootstrap node again after `pause`, and after twice as long each time that this fails.
+/// Dials a bootstrap node again after `pause`, and after twice as long each time that this fails, up to a second.
 void keep(node_pointer self, const crypto::address& address, std::chrono::milliseconds pause);
 
 caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor& peer);

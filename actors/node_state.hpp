@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -35,9 +36,10 @@ struct node_state {
   // Links.
   std::unordered_map<peer_id, linked_peer> links;
   std::unordered_map<peer_id, std::vector<caf::typed_response_promise<peer_actor>>> dialling;
-  std::map<caf::actor_addr, peer_id> handshakes;  // links that were dialled, by their broker
-  std::vector<crypto::address> kept;              // to be dialled again when lost
-  peer_actor itself;                              // this node as its own peer, once somebody asked
+  std::map<caf::actor_addr, peer_id> handshakes;            // links that were dialled, by their broker
+  std::vector<crypto::address> kept;                        // to be dialled again when lost
+  std::map<peer_id, caf::actor_clock::time_point> shunned;  // servers that are not dialled unasked until then
+  peer_actor itself;                                        // this node as its own peer, once somebody asked
   wire::acceptor_actor acceptor;
   std::string address;
   std::vector<std::string> announce;
@@ -49,8 +51,11 @@ struct node_state {
 
   // Publishing.
   bool published = false;
-  bool republishing = false;  // a tick for it is under way
-  uint64_t published_free = 0;
+  uint32_t samples = 0;
+  std::chrono::microseconds busy{0};  // of the block, when it was looked at last
+  caf::actor_clock::time_point sampled;
+  float load = 0;
+  std::map<peer_id, std::chrono::microseconds> round_trips;  // to linked servers
 
   bool stopping = false;
   static constexpr const char* name = "node";

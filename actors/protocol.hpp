@@ -19,6 +19,7 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/policy/digest.hpp"
 #include "actors/session_protocol.hpp"
 #include "crypto/address.hpp"
 #include "crypto/identity.hpp"
@@ -32,7 +33,17 @@ namespace corolla::actors {
 
 // -- records ------------------------------------------------------------------------------------------------------
 
-enum class server_state : uint8_t { joining = 1, online = 2, draining = 3 };
+/// `gone` is a server's last word: it travels as any record, and no snapshot shows it.
+enum class server_state : uint8_t { joining = 1, online = 2, draining = 3, gone = 4 };
+
+/// The round trip between two servers.
+struct ping_time {
+  peer_id peer;
+  std::chrono::microseconds round_trip{0};
+  bool operator==(const ping_time&) const = default;
+};
+/// The most that a record holds.
+inline constexpr size_t max_record_pings = 32;
 
 /// What a server says of itself; signed by its identity.
 struct server_record {
@@ -49,13 +60,52 @@ struct server_record {
   model::dtype dtype = model::dtype::float32;
   uint64_t cache_tokens = 0;
   uint64_t free_tokens = 0;
-  float steps_per_s = 0;  ///< decode steps a second through the whole span, measured at start; 0: unknown
+  float steps_per_s = 0;         ///< decode steps a second through the whole span, measured at start; 0: unknown
+  float forward_per_s = 0;       ///< prompt tokens a second through the whole span, measured at start; 0: unknown
+  float load = 0;                ///< 0 to 1: share of the last seconds in which the block computed
+  std::string numerics;          ///< kernels and dtype ("cpu-f32"): servers that differ round differently
+  std::vector<ping_time> pings;  ///< to other servers, at most max_record_pings
   std::string software;
 };
 /// A record as it travels, with how long it has been under way.
 struct signed_server_record {
   crypto::signed_record record;
   std::chrono::milliseconds age{0};
+};
+
+/// Its signer has lost the link to a server whose last record had this number.
+struct suspicion {
+  peer_id suspect;
+  uint64_t seq = 0;
+  peer_id signer;  ///< proved by the signature
+};
+struct signed_suspicion {
+  crypto::signed_record record;
+};
+
+/// What a peer's digest draws: records that it lacks, and what it has not heard of those that it has.
+struct digest_answer {
+  std::vector<signed_server_record> records;
+  std::vector<signed_suspicion> suspicions;
+};
+
+/// What a directory holds and has done.
+struct directory_status {
+  uint64_t records = 0;
+  uint64_t tombstones = 0;  ///< records that are never taken again
+  uint64_t taken = 0;
+  uint64_t known = 0;       ///< came again, or after a newer one
+  uint64_t forged = 0;      ///< records and suspicions whose signature does not hold, or that make no sense
+  uint64_t unreadable = 0;  ///< malformed or oversized before a signature could be looked at
+  uint64_t buried = 0;      ///< dropped: expired, withdrawn or found dead before
+  uint64_t too_old = 0;     ///< dropped: had outlived their life when they came
+  uint64_t too_fast = 0;    ///< dropped: their owner makes more than is taken
+  uint64_t full = 0;        ///< dropped: no room for another owner
+  uint64_t suspicions = 0;
+  uint64_t refused_suspicions = 0;  ///< of strangers, or too many
+  uint64_t found_dead = 0;          ///< servers
+  uint64_t refuted = 0;             ///< suspicions of this node
+  uint64_t digests = 0;             ///< sent
 };
 
 // -- links and peers ----------------------------------------------------------------------------------------------
@@ -65,6 +115,7 @@ struct link_info {
   peer_id peer;
   bool dialled = false;             ///< by this node
   bool is_server = false;           ///< a node that others may dial, not a client: the hello's word
+  uint64_t instance = 0;            ///< of the process, 0 where it says none: two with one id are told apart by it
   std::vector<crypto::role> roles;  ///< proved by membership; all of them in a local or open swarm
   std::string software;
   std::string remote;  ///< "HOST:PORT" as the socket sees it
@@ -82,32 +133,56 @@ using peer_actor = caf::typed_actor<
     caf::replies_to<attach_atom, edge_target, edge_owner_actor>::with<edge_actor>,
     // Hands a record over; answers when the peer has taken it.
     caf::replies_to<record_atom, signed_server_record>::with<taken>,
-    // Asks for all records that it has; they go to this node's directory before the answer comes.
+    // Asks for all records that this node lacks; they go to its directory before the answer comes.  From then on the
+    // peer tells of changes by itself.
     caf::replies_to<snapshot_atom>::with<taken>,
+    // Hands a suspicion over.
+    caf::reacts_to<suspect_atom, signed_suspicion>,
+    // Round trip of a ping.
+    caf::replies_to<ping_atom>::with<std::chrono::microseconds>,
     // Says goodbye with a sentence and ends the link.
     caf::reacts_to<close_atom, errc, std::string>>;
+
+/// CONNECTOR: finds peers; a node, for its sessions, its directory and its routes.
+using connector_actor = caf::typed_actor<
+    // The peer, through a link that is up, or dialled now at the addresses that it itself announced.  Fails with
+    // unknown_peer without sending anything.
+    caf::replies_to<connect_atom, peer_id>::with<peer_actor>>;
+
+/// DIRECTORY WATCHER: hears that a record was added, dropped, or replaced with another state, span or addresses.
+using directory_watcher_actor = caf::typed_actor<caf::reacts_to<changed_atom>>;
 
 /// DIRECTORY: the signed records of who serves what, replicated on every node.
 using directory_actor = caf::typed_actor<
     // A record from a peer: true if it was new (and was handed on).  Fails with bad_request for a forged or oversized
     // one.
     caf::replies_to<record_atom, signed_server_record, peer_id>::with<bool>,
-    // What this node serves: signed, kept fresh and pushed to every peer from now on.  Answers once `acknowledgements`
-    // peers have taken it (at once for 0).
+    // What this node serves: signed, kept fresh and pushed to every peer from now on: at once where more than load,
+    // free cache and pings has changed.  Answers once `acknowledgements` peers have taken it (at once for 0).
     caf::replies_to<publish_atom, server_record, uint32_t>::with<taken>,
-    // All live records.
+    // The node is leaving: its record is withdrawn, and the links that now end make nobody a suspect.  Answers when the
+    // peer actors have been told.
+    caf::replies_to<withdraw_atom>::with<taken>,
+    // All live records, without those of servers that said goodbye.
     caf::replies_to<snapshot_atom>::with<std::vector<server_record>>,
     // One peer's record; fails with unknown_peer.
     caf::replies_to<find_atom, peer_id>::with<server_record>,
-    // The same as they travel: for a newcomer.
-    caf::replies_to<record_atom>::with<std::vector<signed_server_record>>,
-    // A link is up: records are pushed to it if it is a node.
-    caf::reacts_to<up_atom, link_info, peer_actor>, caf::reacts_to<tick_atom>>;
-
-/// CONNECTOR: finds peers; a node, for its sessions and routes.
-using connector_actor = caf::typed_actor<
-    // The peer, at the addresses that it itself announced.  Fails with unknown_peer without sending anything.
-    caf::replies_to<connect_atom, peer_id>::with<peer_actor>>;
+    // The same as they travel: for a newcomer, which is told of changes from now on.
+    caf::replies_to<record_atom, peer_id>::with<std::vector<signed_server_record>>,
+    // What this node holds, for a peer to compare.
+    caf::replies_to<digest_atom>::with<std::vector<policy::digest_range>>,
+    // What a peer holds: what it lacks.  It is told of changes from now on.
+    caf::replies_to<digest_atom, policy::digest_range, peer_id>::with<digest_answer>,
+    // A peer suspects a server, or passes such word on.
+    caf::reacts_to<suspect_atom, signed_suspicion, peer_id>,
+    // A peer sent a record or suspicion that cannot be read.
+    caf::reacts_to<refused_atom, peer_id>,
+    // A link is up.  Answers once this node has the records that the peer has (for a client: at once).
+    caf::replies_to<up_atom, link_info, peer_actor>::with<taken>,
+    // How to reach a server that is suspected.
+    caf::reacts_to<connect_atom, connector_actor>, caf::replies_to<status_atom>::with<directory_status>,
+    // Tells the watcher of every change from now on, until it ends.
+    caf::reacts_to<watch_atom, directory_watcher_actor>, caf::reacts_to<tick_atom>>;
 
 /// DIALER: resolves a name and connects, in its own thread, within a deadline.
 using dialer_actor = caf::typed_actor<
@@ -147,7 +222,7 @@ using node_actor = caf::typed_actor<
     caf::replies_to<status_atom>::with<node_status>,
     // Tells the swarm what this node serves; answers once so many peers have taken its record.
     caf::replies_to<publish_atom, uint32_t>::with<taken>,
-    // Keeps a link to this address: dials it again, with growing pauses, whenever it is lost.
+    // Keeps a link to this address: dials it again whenever it is lost.
     caf::reacts_to<connect_atom, crypto::address, std::chrono::milliseconds>,
     // Housekeeping (from itself).
     caf::reacts_to<tick_atom>,
@@ -207,6 +282,10 @@ struct route_options {
   std::chrono::milliseconds step_timeout{60'000};
   /// Attempts to replace what was lost, between two outputs.
   uint32_t max_recoveries = 8;
+  /// Servers to use and no others; empty: any.
+  std::vector<peer_id> allow;
+  /// Servers not to use, whatever `allow` says.
+  std::vector<peer_id> block;
 };
 
 /// ROUTE: one session's chain of hops.
@@ -231,6 +310,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::server_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::server_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::signed_server_record)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::signed_server_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::signed_suspicion)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::digest_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::policy::digest_range)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::policy::digest_range>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::directory_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::link_info)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::node_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::forward_request)

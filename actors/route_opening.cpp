@@ -171,7 +171,11 @@ void plan(route_pointer self) {
             auto& s = self->state;
             auto options = s.config->options;
             options.blocks = blocks_of(s, *m);
-            auto planned = plan_hops(servers, *s.config->model, options, s.excluded);
+            route_knowledge known;
+            known.excluded = s.excluded;
+            if (!fed_by_client(*m)) known.source = round_trips_of(servers, s.hops[m->first - 1].plan.peer);
+            if (!feeds_client(s, *m)) known.sink = round_trips_of(servers, s.hops[m->last].plan.peer);
+            auto planned = plan_hops(servers, *s.config->model, options, known);
             if (auto* hops = std::get_if<std::vector<planned_hop>>(&planned)) return open_all(self, std::move(*hops));
             no_plan(self, std::get<caf::error>(std::move(planned)));
           },
@@ -185,6 +189,7 @@ void open(route_pointer self) {
   state.sink_session = session_id::random();
   self->request(state.config->node, connect_timeout, register_atom::value, state.sink_session, step_sink_actor{self})
       .then([self](taken) { join(self, 0, {}); }, [self](caf::error& reason) { fail(self, std::move(reason)); });
+  self->send(state.config->directory, watch_atom::value, directory_watcher_actor{self});
 }
 
 }  // namespace corolla::actors::route_mending

@@ -1,6 +1,8 @@
 // From what the directory says to the hops of a route, or the sentence that says why there is none.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <set>
 #include <variant>
 #include <vector>
@@ -15,11 +17,64 @@ struct planned_hop {
   model::dtype dtype = model::dtype::float32;  ///< what the server computes with: its outputs travel as this
 };
 
-/// The cheapest chain over `options.blocks` of servers that hold the very weights of `model`, without those `excluded`.
-/// Errors: missing_blocks ("blocks 16:24 have no server"), model_mismatch (naming both digests) where servers of other
-/// weights would have covered them.
+/// What whoever plans knows besides the records.
+struct route_knowledge {
+  /// Not used: they refused, say.
+  std::set<peer_id> excluded;
+  /// Used only for blocks that no other server holds (policy/ban_list).
+  std::set<peer_id> banned;
+  /// Round trips between servers and whoever feeds the first hop, and whoever takes from the last: the client where a
+  /// whole route is planned, the neighbours of the gap where a part of one is (`round_trips_of`).
+  std::map<peer_id, std::chrono::microseconds> source, sink;
+  /// By how much longer than announced a step takes at a server.
+  std::map<peer_id, std::chrono::microseconds> slower;
+};
+
+/// What one decode step costs at a hop, in seconds, and how well that is known.
+struct hop_estimate {
+  double way = 0;      ///< from the hop before it, or from the source: half a round trip
+  double queue = 0;    ///< waiting for its turn
+  double compute = 0;  ///< its blocks
+  bool way_measured = false;
+  bool speed_announced = false;
+  /// It announced less free cache than the route needs, and there was no better choice.
+  bool seems_full = false;
+};
+
+struct route_estimate {
+  std::vector<planned_hop> hops;
+  std::vector<hop_estimate> costs;  ///< one for each hop
+  double last_way = 0;              ///< from the last hop to the sink
+  bool last_way_measured = false;
+
+  /// Of one decode step through all hops.
+  double seconds() const;
+};
+
+/// The cheapest chain over `options.blocks` of servers that are online, hold the very weights of `model`, and that the
+/// allow-list and block-list of `options` let through.  Estimated from what the records announce:
+/// - compute: blocks × 1/(steps_per_s × blocks of the span);
+/// - queue: the mean wait of an M/D/1 queue (Pollaczek and Khinchine's formula for a constant time of service), load /
+///   (2 × (1 - load)) × the time of a pass through the server's whole span, with load at most 0.95;
+/// - a way between two servers: half the round trip that the one before announces, else the one behind, else an assumed
+///   one: the median of all that are known, and 1 ms where none is, so that fewer hops are better.
+/// Errors: missing_blocks ("blocks 16:24 have no server", and which list left out one that serves them),
+/// model_mismatch (naming both digests) where servers of other weights would have covered them.
+std::variant<route_estimate, caf::error> estimate_route(
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const route_knowledge& known);
+
+/// The hops of that chain alone.
+std::variant<std::vector<planned_hop>, caf::error> plan_hops(
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const route_knowledge& known);
+/// The same where nothing is known but who is `excluded`.
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const std::set<peer_id>& excluded);
+
+/// Round trips between `peer` and other servers, as it announces them, else as they do.
+std::map<peer_id, std::chrono::microseconds> round_trips_of(
+    const std::vector<server_record>& servers, const peer_id& peer);
 
 }  // namespace corolla::actors

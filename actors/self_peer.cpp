@@ -96,6 +96,7 @@ peer_actor::behavior_type self_peer(self_pointer self, const node_actor& node, c
       },
       // Records are the directory's own already.
       [](record_atom, const signed_server_record&) { return taken{}; }, [](snapshot_atom) { return taken{}; },
+      [](suspect_atom, const signed_suspicion&) {}, [](ping_atom) { return std::chrono::microseconds{0}; },
       [](close_atom, errc, const std::string&) {}};
 }
 

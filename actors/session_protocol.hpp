@@ -215,6 +215,7 @@ struct block_status {
   uint64_t passes = 0;
   uint64_t rows = 0;  ///< of all passes
   uint64_t steps = 0;
+  std::chrono::microseconds busy{0};  ///< spent computing, in all
 };
 
 /// BLOCK: a span's weights and cache, and the thread that computes.

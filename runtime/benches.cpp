@@ -3,6 +3,7 @@
 #include "runtime/bench_batch.hpp"
 #include "runtime/bench_inference.hpp"
 #include "runtime/bench_link.hpp"
+#include "runtime/bench_plan.hpp"
 
 namespace corolla::runtime {
 
@@ -12,6 +13,7 @@ std::span<const bench> benches() {
       {"inference", "decode tokens/s over three server processes against one process", bench_inference},
       {"prefill", "a prompt of 512 tokens over two servers, chunks flowing against one at a time", bench_prefill},
       {"batch", "eight sessions against one: at the block, and end to end", bench_batch},
+      {"plan", "a route through 1,000 servers of 100 blocks, in several kinds of swarm", bench_plan},
   };
   return list;
 }

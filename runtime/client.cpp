@@ -45,6 +45,16 @@ std::vector<crypto::address> parse_peers(const std::vector<std::string>& peers) 
   return addresses;
 }
 
+std::vector<peer_id> parse_ids(const std::vector<std::string>& ids) {
+  std::vector<peer_id> peers;
+  for (auto& text : ids) {
+    auto peer = peer_id::parse(text);
+    if (!peer) throw client_error("\"" + text + "\" is no peer id: it stands in an address between corolla:// and @");
+    peers.push_back(*peer);
+  }
+  return peers;
+}
+
 class remote_client : public client {
  public:
   remote_client(
@@ -70,6 +80,8 @@ class remote_client : public client {
     settings.route.options.chunk_tokens = options.chunk_tokens;
     settings.route.options.pipeline = options.pipeline;
     settings.route.options.alloc_timeout = options.alloc_timeout;
+    settings.route.options.allow = parse_ids(options.allow);
+    settings.route.options.block = parse_ids(options.block);
     client_ = spawn_client(system_, std::move(settings));
   }
 
@@ -141,7 +153,10 @@ std::unique_ptr<client> client::make(const client_options& options) {
   try {
     model::set_compute_threads(options.threads);
     if (options.local) return make_local_client(options);
-    parse_peers(options.peers);  // before the model is read
+    // Before the model is read.
+    parse_peers(options.peers);
+    parse_ids(options.allow);
+    parse_ids(options.block);
     auto membership = join_swarm(options.swarm, /*is_server=*/false);
     return std::make_unique<remote_client>(options, std::move(membership), model::checkpoint::open(options.model));
   } catch (const client_error&) {

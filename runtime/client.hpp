@@ -40,6 +40,9 @@ struct client_options {
   uint32_t chunk_tokens = 64;
   bool pipeline = true;
   std::chrono::milliseconds alloc_timeout{0};
+  /// Ids of servers (what stands in an address between corolla:// and @).  Routes use those allowed alone, any where
+  /// there is none, and never those blocked.
+  std::vector<std::string> allow, block;
 };
 
 struct route_hop {

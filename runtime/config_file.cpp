@@ -139,7 +139,7 @@ std::string wanted_by(const caf::config_option& option) {
   if (type == "string") return "text in double quotes";
   if (type == "list of string") return "a list such as [\"a\", \"b\"]";
   if (type == "timespan") return "a duration such as 5s, 500ms or 1min";
-  if (type == "boolean") return "true or false";
+  if (type == "boolean" || type == "true or false") return "true or false";
   if (type == "atom") return "a word in single quotes";
   return "a value of type " + type;
 }

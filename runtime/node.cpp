@@ -5,6 +5,7 @@
 #include <exception>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -43,16 +44,16 @@ struct loaded_blocks {
   served_blocks served;  // without the block actor
 };
 
-/// Median time of a decode step through the whole span: what the directory tells clients.
-float measure_steps_per_s(model::span& span, const std::atomic<bool>& stop) {
-  constexpr uint32_t steps = 8;
-  auto cache = span.reserve(span.blocks(), /*batch=*/1, steps);
+/// Tokens a second through the whole span, by the median of `steps` steps of so many tokens each: what the directory
+/// tells clients.  0 where the cache is too small to try.
+float measure_tokens_per_s(model::span& span, uint32_t tokens, uint32_t steps, const std::atomic<bool>& stop) {
+  auto cache = span.reserve(span.blocks(), /*batch=*/1, tokens * steps);
   if (!cache) return 0;
-  std::vector<float> zeros(static_cast<size_t>(span.hidden_size()), 0.01f);
-  auto hidden = model::tensor::of<float>({1, 1, span.hidden_size()}, zeros);
+  std::vector<float> values(static_cast<size_t>(tokens * span.hidden_size()), 0.01f);
+  auto hidden = model::tensor::of<float>({1, tokens, span.hidden_size()}, values);
   std::vector<double> seconds;
-  for (uint32_t position = 0; position < steps; ++position) {
-    std::vector<model::span_step> step{{*cache, position, hidden, {}, model::dtype::float32}};
+  for (uint32_t i = 0; i < steps; ++i) {
+    std::vector<model::span_step> step{{*cache, i * tokens, hidden, {}, model::dtype::float32}};
     auto begun = std::chrono::steady_clock::now();
     if (!span.run(step, stop).front().ok()) break;
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
@@ -61,7 +62,13 @@ float measure_steps_per_s(model::span& span, const std::atomic<bool>& stop) {
   if (seconds.empty()) return 0;
   auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
   std::nth_element(seconds.begin(), middle, seconds.end());
-  return static_cast<float>(1 / *middle);
+  return static_cast<float>(tokens / *middle);
+}
+
+/// Kernels and dtype: "cpu-f32", "cuda-bf16".
+std::string numerics_of(const node_options& options) {
+  auto kernels = options.device.substr(0, options.device.find(':'));
+  return kernels + (options.dtype == model::dtype::bfloat16 ? "-bf16" : "-f32");
 }
 
 loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
@@ -99,7 +106,11 @@ loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
   served.hidden_size = result.span->hidden_size();
   served.max_positions = result.span->max_positions();
   served.cache_tokens = result.span->cache_tokens();
-  served.steps_per_s = measure_steps_per_s(*result.span, stop);
+  served.numerics = numerics_of(options);
+  served.steps_per_s = measure_tokens_per_s(*result.span, /*tokens=*/1, /*steps=*/8, stop);
+  look_up();
+  auto prompt = std::min<uint64_t>({64, served.max_positions, served.cache_tokens});
+  served.forward_per_s = measure_tokens_per_s(*result.span, static_cast<uint32_t>(prompt), /*steps=*/1, stop);
   look_up();
   return result;
 }
@@ -133,10 +144,15 @@ void join(caf::scoped_actor& self, const node_actor& node, const std::vector<std
   if (reached == 0 && !peers.empty()) throw std::runtime_error("none of the given peers answered: " + failures);
 }
 
-void print_ready(const crypto::address& address, const served_blocks& served) {
-  std::cout << "ready " << address.to_string() << " model=" << served.model_name << '@'
-            << model::to_hex(served.digests.model, 6) << " blocks=" << to_string(served.blocks)
-            << " dtype=" << model::to_string(served.dtype) << " cache_tokens=" << served.cache_tokens << std::endl;
+void print_ready(const crypto::address& address, const std::optional<served_blocks>& served) {
+  std::cout << "ready " << address.to_string();
+  if (served)
+    std::cout << " model=" << served->model_name << '@' << model::to_hex(served->digests.model, 6)
+              << " blocks=" << to_string(served->blocks) << " dtype=" << model::to_string(served->dtype)
+              << " cache_tokens=" << served->cache_tokens;
+  else
+    std::cout << " serve=false";
+  std::cout << std::endl;
 }
 
 /// How the signal thread reaches a node that may not be there yet.
@@ -166,22 +182,27 @@ class ending {
   node_actor node_;
 };
 
-node_actor spawn(caf::actor_system& system, const node_options& options, loaded_blocks& loaded, ending& end) {
+node_actor spawn(
+    caf::actor_system& system, const node_options& options, std::optional<loaded_blocks>& loaded, ending& end) {
   auto membership = join_swarm(options.swarm, /*is_server=*/true);
   auto& link = membership.link;
   link.silence = options.liveness;
-  link.model_name = loaded.served.model_name;
-  link.model = loaded.served.digests.model;
+  if (loaded) {
+    link.model_name = loaded->served.model_name;
+    link.model = loaded->served.digests.model;
+  }
   node_settings settings;
   settings.directory = spawn_directory(system, {membership.self});
   settings.link = std::make_shared<const wire::link_config>(std::move(link));
   settings.dialer = system.spawn<caf::detached>(dialer);
   settings.software = software_name();
-  block_options compute;
-  compute.queue.pass_rows = options.pass_rows;
-  settings.served = loaded.served;
-  // The node alone holds it: the thread of a detached actor ends with the last handle, and the system waits for that.
-  settings.served->block = spawn_block(system, std::move(loaded.span), end.flag(), compute);
+  if (loaded) {
+    block_options compute;
+    compute.queue.pass_rows = options.pass_rows;
+    settings.served = loaded->served;
+    // The node alone holds it: the thread of a detached actor ends with the last handle, and the system waits for that.
+    settings.served->block = spawn_block(system, std::move(loaded->span), end.flag(), compute);
+  }
   settings.max_sessions = options.max_sessions;
   settings.max_length = options.max_length;
   settings.max_batch = options.max_batch;
@@ -191,16 +212,22 @@ node_actor spawn(caf::actor_system& system, const node_options& options, loaded_
 }
 
 void get_ready(
-    caf::scoped_actor& self, const node_actor& node, const node_options& options, const served_blocks& served) {
+    caf::scoped_actor& self, const node_actor& node, const node_options& options,
+    const std::optional<served_blocks>& served) {
   auto address = ask<crypto::address>(self, node, listen_atom::value, options.host, options.port, options.announce);
   join(self, node, options.peers);
-  ask<taken>(self, node, publish_atom::value, uint32_t{options.peers.empty() ? 0u : 1u});
+  if (served) ask<taken>(self, node, publish_atom::value, uint32_t{options.peers.empty() ? 0u : 1u});
   print_ready(address, served);
 }
 
 int serve(node_config& config, ending& end) {
   auto& options = config.options();
-  auto loaded = load(options, *end.flag());
+  std::optional<loaded_blocks> loaded;
+  std::optional<served_blocks> served;
+  if (options.serve) {
+    loaded = load(options, *end.flag());
+    served = loaded->served;
+  }
   caf::actor_system system{config};
   caf::scoped_actor self{system};
   auto node = spawn(system, options, loaded, end);
@@ -208,7 +235,7 @@ int serve(node_config& config, ending& end) {
   end.watch(node);
   std::exception_ptr failure;
   try {
-    get_ready(self, node, options, loaded.served);
+    get_ready(self, node, options, served);
   } catch (const std::exception&) {
     // What a stop cut short is no failure.
     if (!*end.flag()) failure = std::current_exception();

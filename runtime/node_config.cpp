@@ -45,6 +45,30 @@ std::string_view name_of(std::string_view argument) {
   return argument.substr(0, argument.find('='));
 }
 
+/// A truth value that is written out, --node.serve=false: CAF takes its own only as flags, which cannot be turned off.
+const caf::config_option::meta_state& written_bool() {
+  static const caf::config_option::meta_state meta{
+      [](const caf::config_value& value) -> caf::error {
+        return caf::holds_alternative<bool>(value) ? caf::none : caf::make_error(caf::pec::type_mismatch);
+      },
+      [](void* to, const caf::config_value& value) { *static_cast<bool*>(to) = caf::get<bool>(value); },
+      [](const void* from) { return caf::config_value{*static_cast<const bool*>(from)}; },
+      [](void* to, caf::string_view text) -> caf::expected<caf::config_value> {
+        if (text != "true" && text != "false") return caf::make_error(caf::pec::type_mismatch);
+        auto value = text == "true";
+        if (to != nullptr) *static_cast<bool*>(to) = value;
+        return caf::config_value{value};
+      },
+      "true or false"};
+  return meta;
+}
+
+/// Options that are about the blocks that a node serves.
+constexpr std::array<std::string_view, 12> serving_options{
+    "node.model",        "node.blocks",      "node.dtype",     "node.device",
+    "node.cache_tokens", "node.page_tokens", "node.log_bytes", "node.max_sessions",
+    "node.max_length",   "node.max_batch",   "node.pass_rows", "node.max_alloc_timeout"};
+
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -75,11 +99,16 @@ node_config::node_config() {
   raw_.log_level = options_.log.level;
   raw_.log_format = options_.log.format;
   add_options();
+  for (const auto key : serving_options) {
+    const auto name = std::string{key};
+    if (const auto value = custom_options_.qualified_name_lookup(name)->get())
+      defaults_.emplace(name, to_config_text(*value));
+  }
 }
 
 void node_config::add_options() {
   opt_group{custom_options_, "node"}
-      .add(raw_.model, "model", "Hugging Face folder or GGUF file; must be given")
+      .add(raw_.model, "model", "Hugging Face folder or GGUF file; must be given unless serve is false")
       .add(raw_.blocks, "blocks", "blocks to serve, \"FIRST:END\" without END; empty: all of the model's")
       .add(raw_.host, "host", "address to listen on")
       .add(options_.port, "port", "port to listen on; 0: any free one")
@@ -105,6 +134,9 @@ void node_config::add_options() {
       .add(raw_.log_level, "log_level", "trace, debug, info, warning, error, critical or off")
       .add(raw_.log_format, "log_format", "text, or json: an object a line")
       .add(raw_.log_file, "log_file", "file that the log is appended to; empty: standard error");
+  custom_options_.add(caf::config_option{
+      "node", "serve", "false: a node that others are found through, without blocks and without a model",
+      &written_bool(), &options_.serve});
 }
 
 node_config::request node_config::read(const std::vector<std::string>& arguments) {
@@ -194,9 +226,23 @@ void node_config::complete() {
   options_.log = {raw_.log_level, raw_.log_format, raw_.log_file, raw_.name};
 }
 
+/// A config file with every option must do for such a node too, so what stands there with its default is no
+/// contradiction; a model or blocks are.
+void node_config::refuse_what_serving_needs() const {
+  for (const auto key : serving_options) {
+    const auto name = std::string{key};
+    const auto* option = custom_options_.qualified_name_lookup(name);
+    const auto value = option->get();
+    if (!value || to_config_text(*value) == defaults_.at(name)) continue;
+    refuse(name, name + " is for a node that serves blocks, and node.serve is false");
+  }
+}
+
 void node_config::complete_model() {
+  if (!options_.serve) return refuse_what_serving_needs();
   if (raw_.model.empty())
-    throw usage_error("a node needs a model: give --node.model=PATH, a Hugging Face folder or a GGUF file");
+    throw usage_error(
+        "a node needs a model: give --node.model=PATH, a Hugging Face folder or a GGUF file, or --node.serve=false");
   options_.model = raw_.model;
   if (!raw_.blocks.empty()) {
     options_.blocks = model::parse_block_range(raw_.blocks);

@@ -2,6 +2,7 @@
 // each option.  What is unknown, of the wrong type or contradictory is refused with its place and what would be right.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ class node_config : public caf::actor_system_config {
   void refuse_remoting() const;
   void complete();
   void complete_model();
+  void refuse_what_serving_needs() const;
   void complete_network();
   void complete_swarm();
   void complete_limits();
@@ -57,6 +59,7 @@ class node_config : public caf::actor_system_config {
   node_options options_;
   std::string file_;
   config_lines lines_;
+  std::map<std::string, std::string> defaults_;  // of what only a serving node needs
   std::vector<std::string> from_command_line_;
 };
 

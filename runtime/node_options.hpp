@@ -16,6 +16,8 @@
 namespace corolla::runtime {
 
 struct node_options {
+  /// False: a node that others are found through, which serves no blocks and needs no model.
+  bool serve = true;
   std::filesystem::path model;
   /// Not given: all of the model's.
   std::optional<model::block_range> blocks;

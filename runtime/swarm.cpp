@@ -1,6 +1,7 @@
 #include "runtime/swarm.hpp"
 
 #include <chrono>
+#include <random>
 #include <stdexcept>
 
 #include "crypto/membership.hpp"
@@ -64,6 +65,7 @@ swarm_membership join_swarm(const swarm_options& options, bool is_server) {
   link.self = membership.self.peer();
   link.is_server = is_server;
   link.software = software_name();
+  link.instance = std::random_device{}() | uint64_t{std::random_device{}()} << 32;
   // Who may join a local swarm is decided by the loopback interface, an open one admits anyone.
   link.judge = [](std::span<const uint8_t>, actors::link_info& info) -> std::optional<actors::wire::refusal> {
     info.roles = every_role;

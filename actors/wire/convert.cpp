@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 namespace corolla::actors::wire {
@@ -9,6 +10,7 @@ namespace {
 
 /// Signed records of servers, apart from whatever else an identity signs.
 constexpr std::string_view record_context = "corolla server record 1";
+constexpr std::string_view suspicion_context = "corolla suspicion 1";
 
 template <class T>
 wire_text short_text(T&& text) {
@@ -17,6 +19,15 @@ wire_text short_text(T&& text) {
 
 uint32_t milliseconds(std::chrono::milliseconds time) {
   return static_cast<uint32_t>(std::clamp<int64_t>(time.count(), 0, std::numeric_limits<uint32_t>::max()));
+}
+
+uint32_t microseconds(std::chrono::microseconds time) {
+  return static_cast<uint32_t>(std::clamp<int64_t>(time.count(), 0, std::numeric_limits<uint32_t>::max()));
+}
+
+/// What a peer says that it measured: a plan must not be spoilt by a NaN.
+float measured(float value) {
+  return std::isfinite(value) ? std::max(value, 0.0f) : 0.0f;
 }
 
 }  // namespace
@@ -176,6 +187,10 @@ crypto::signed_record sign(const crypto::identity& identity, const server_record
   body.cache_tokens = record.cache_tokens;
   body.free_tokens = record.free_tokens;
   body.steps_per_s = record.steps_per_s;
+  body.forward_per_s = record.forward_per_s;
+  body.load = record.load;
+  body.numerics.value = record.numerics;
+  for (auto& ping : record.pings) body.pings.values.push_back({{ping.peer.bytes}, microseconds(ping.round_trip)});
   body.software.value = record.software;
   return crypto::sign_record(identity, record_context, encode_body(body));
 }
@@ -199,9 +214,56 @@ std::optional<server_record> verify(const crypto::signed_record& record) {
   result.dtype = body->dtype.value;
   result.cache_tokens = body->cache_tokens;
   result.free_tokens = body->free_tokens;
-  result.steps_per_s = body->steps_per_s;
+  result.steps_per_s = measured(body->steps_per_s);
+  result.forward_per_s = measured(body->forward_per_s);
+  result.load = std::min(measured(body->load), 1.0f);
+  result.numerics = body->numerics.value;
+  for (auto& ping : body->pings.values)
+    result.pings.push_back({peer_id{ping.peer.bytes}, std::chrono::microseconds{ping.round_trip_us}});
   result.software = body->software.value;
   return result;
+}
+
+crypto::signed_record sign(const crypto::identity& identity, const suspicion& suspicion) {
+  suspicion_body body;
+  body.suspect.bytes = suspicion.suspect.bytes;
+  body.seq = suspicion.seq;
+  return crypto::sign_record(identity, suspicion_context, encode_body(body));
+}
+
+std::optional<suspicion> verify(const signed_suspicion& suspicion) {
+  auto verified = crypto::open(suspicion.record, suspicion_context);
+  if (!verified) return std::nullopt;
+  auto body = decode_body<suspicion_body>(verified->bytes());
+  if (!body || body->version != 1) return std::nullopt;
+  return actors::suspicion{peer_id{body->suspect.bytes}, body->seq, verified->signer()};
+}
+
+suspect_body to_wire(const signed_suspicion& suspicion) {
+  suspect_body body;
+  body.suspicion.values = crypto::encode(suspicion.record);
+  return body;
+}
+
+std::optional<signed_suspicion> from_wire(const suspect_body& body) {
+  auto record = crypto::decode_record(body.suspicion.values, max_suspicion_bytes - crypto::signed_record_overhead);
+  if (!record) return std::nullopt;
+  return signed_suspicion{std::move(*record)};
+}
+
+digest_body to_wire(const policy::digest_range& range, uint64_t tag) {
+  digest_body body;
+  body.tag = tag;
+  body.first.bytes = range.first;
+  body.last.bytes = range.last;
+  for (auto& entry : range.entries) body.entries.values.push_back({{entry.owner}, entry.seq});
+  return body;
+}
+
+policy::digest_range from_wire(const digest_body& body) {
+  policy::digest_range range{body.first.bytes, body.last.bytes, {}};
+  for (auto& entry : body.entries.values) range.entries.push_back({entry.owner.bytes, entry.seq});
+  return range;
 }
 
 record_body to_wire(const signed_server_record& record, uint64_t tag) {

@@ -44,6 +44,17 @@ crypto::signed_record sign(const crypto::identity& identity, const server_record
 /// nullopt: forged, malformed, or not the signer's own.
 std::optional<server_record> verify(const crypto::signed_record& record);
 
+/// Signs a suspicion; its `signer` is the identity's, whatever it says.
+crypto::signed_record sign(const crypto::identity& identity, const suspicion& suspicion);
+/// nullopt: forged or malformed.
+std::optional<suspicion> verify(const signed_suspicion& suspicion);
+
+suspect_body to_wire(const signed_suspicion& suspicion);
+std::optional<signed_suspicion> from_wire(const suspect_body& body);
+
+digest_body to_wire(const policy::digest_range& range, uint64_t tag);
+policy::digest_range from_wire(const digest_body& body);
+
 record_body to_wire(const signed_server_record& record, uint64_t tag);
 std::optional<signed_server_record> from_wire(const record_body& body);
 

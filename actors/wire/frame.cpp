@@ -58,6 +58,9 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::record_taken:
     case frame_type::snapshot:
     case frame_type::snapshot_end:
+    case frame_type::suspect:
+    case frame_type::digest:
+    case frame_type::digest_done:
       return {control, on_stream::none};
     case frame_type::refused:
       return {control, on_stream::either};

@@ -40,13 +40,16 @@ enum class frame_type : uint8_t {
   status_reply = 30,  ///< control
   bench_echo = 31,    ///< any class, with tensor data unless control; as control it begins a stream.  Comes back as it
                       ///< went where a node was started for it, else it is a violation.
+  suspect = 32,       ///< control: a server is gone, says a node
+  digest = 33,        ///< control: which records the sender holds
+  digest_done = 34,   ///< control: all that a digest drew has been sent
 
-  accept = 48,     ///< control: from now on steps come by another edge
-  restore = 49,    ///< control: the log goes to a substitute
-  relink = 50,     ///< control: from now on outputs go by another edge
-  answer = 51,     ///< control: to accept, restore or relink
-  restored = 52,   ///< control: a substitute holds what was restored
-  edge_lost = 53,  ///< control: an edge is of no more use
+  accept = 35,     ///< control: from now on steps come by another edge
+  restore = 36,    ///< control: the log goes to a substitute
+  relink = 37,     ///< control: from now on outputs go by another edge
+  answer = 38,     ///< control: to accept, restore or relink
+  restored = 39,   ///< control: a substitute holds what was restored
+  edge_lost = 40,  ///< control: an edge is of no more use
 };
 
 /// Lower goes first; each overtakes the higher at frame boundaries.

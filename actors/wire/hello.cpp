@@ -114,6 +114,11 @@ bool read_entry(std::string_view key, bytes_view value, hello& peer) {
   if (key == "credit") return number(peer.takes.credit);
   if (key == "chunk") return number(peer.takes.chunk) && peer.takes.chunk >= min_chunk;
   if (key == "payload") return number(peer.takes.payload);
+  if (key == "instance") {
+    if (value.size() != sizeof peer.instance) return false;
+    peer.instance = load<uint64_t>(value.data());
+    return true;
+  }
   return true;
 }
 
@@ -141,6 +146,11 @@ std::vector<std::byte> encode(const hello& self) {
   writer.add("credit", self.takes.credit);
   writer.add("chunk", self.takes.chunk);
   writer.add("payload", self.takes.payload);
+  if (self.instance != 0) {
+    std::array<std::byte, sizeof self.instance> instance;
+    store(instance.data(), self.instance);
+    writer.add("instance", instance, instance.size());
+  }
   store(&out[count_at], writer.count());
   return out;
 }

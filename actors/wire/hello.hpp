@@ -31,6 +31,7 @@ struct hello {
   std::string model_name;            ///< at most 128 bytes; empty where there is none
   std::array<uint8_t, 32> model{};   ///< digest
   std::vector<uint8_t> certificate;  ///< of membership, at most 1024 bytes
+  uint64_t instance = 0;             ///< of the process; 0: not told
   intake takes;
   bool operator==(const hello&) const = default;
 };

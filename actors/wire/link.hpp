@@ -26,7 +26,7 @@ struct link_status {
 using frame_atom = caf::atom_constant<caf::atom("frame")>;
 using consumed_atom = caf::atom_constant<caf::atom("consumed")>;
 using ended_atom = caf::atom_constant<caf::atom("ended")>;
-using ping_atom = caf::atom_constant<caf::atom("ping")>;
+using actors::ping_atom;
 
 /// FRAME SINK: the owner of a link: hears every message, in the order in which they were completed.  What it does not
 /// report as consumed keeps its stream's credit.  The link ends when its owner does.
@@ -67,6 +67,8 @@ struct link_config {
   std::chrono::milliseconds silence = limits::default_silence;
   /// For the handshake and the hello together.
   std::chrono::milliseconds unproved_time = limits::unproved_time;
+  /// Of this process, so that peers tell two with the same identity apart; 0: it says none.
+  uint64_t instance = 0;
   uint16_t min_version = 1;
   uint16_t max_version = 1;
   size_t outbound_ceiling = limits::outbound_ceiling_bytes;

@@ -136,6 +136,7 @@ class link_driver : private link_events {
     rules.self.model_name = config.model_name;
     rules.self.model = config.model;
     rules.self.certificate = config.certificate;
+    rules.self.instance = config.instance;
     rules.judge = [this](const crypto::peer_id& peer, const hello& said) { return judge(peer, said); };
     rules.silence = config.silence;
     rules.unproved_time = config.unproved_time;
@@ -151,6 +152,7 @@ class link_driver : private link_events {
     info_.software = said.software;
     info_.model_name = said.model_name;
     info_.model = said.model;
+    info_.instance = said.instance;
     return start_.config->judge ? start_.config->judge(said.certificate, info_) : std::nullopt;
   }
 

@@ -100,6 +100,10 @@ COROLLA_WIRE_BODY(record_taken_body)
 COROLLA_WIRE_BODY(snapshot_body)
 COROLLA_WIRE_BODY(snapshot_end_body)
 COROLLA_WIRE_BODY(announcement_body)
+COROLLA_WIRE_BODY(suspect_body)
+COROLLA_WIRE_BODY(suspicion_body)
+COROLLA_WIRE_BODY(digest_body)
+COROLLA_WIRE_BODY(digest_done_body)
 #undef COROLLA_WIRE_BODY
 
 }  // namespace corolla::actors::wire

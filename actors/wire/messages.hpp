@@ -263,25 +263,94 @@ struct snapshot_end_body {
   bool operator==(const snapshot_end_body&) const = default;
 };
 
+/// A suspicion, encoded.
+inline constexpr uint32_t max_suspicion_bytes = 256;
+
+/// SUSPECT, stream 0: a signed suspicion.
+struct suspect_body {
+  bounded_vector<std::byte, max_suspicion_bytes> suspicion;  ///< crypto::signed_record, encoded
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(suspicion);
+  }
+  bool operator==(const suspect_body&) const = default;
+};
+
+/// What a suspicion's payload holds: the server, and the last record of it that the signer has.
+struct suspicion_body {
+  uint8_t version = 1;
+  wire_peer suspect;
+  uint64_t seq = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(version, suspect, seq);
+  }
+  bool operator==(const suspicion_body&) const = default;
+};
+
+struct digest_entry_body {
+  fixed_bytes<16> owner;  ///< first half of the peer id
+  uint64_t seq = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(owner, seq);
+  }
+  bool operator==(const digest_entry_body&) const = default;
+};
+
+/// DIGEST, stream 0: all that the sender holds of the owners from `first` to `last`.  What it lacks comes as RECORDs
+/// and SUSPECTs; then, unless the tag is 0, DIGEST DONE with it.
+struct digest_body {
+  uint64_t tag = 0;
+  fixed_bytes<16> first, last;
+  bounded_vector<digest_entry_body, 160> entries;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag, first, last, entries);
+  }
+  bool operator==(const digest_body&) const = default;
+};
+struct digest_done_body {
+  uint64_t tag = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag);
+  }
+  bool operator==(const digest_done_body&) const = default;
+};
+
+/// A round trip from the record's owner to another server.
+struct ping_body {
+  wire_peer peer;
+  uint32_t round_trip_us = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(peer, round_trip_us);
+  }
+  bool operator==(const ping_body&) const = default;
+};
+
 /// What a record's payload holds: signed, so it has the same layout for ever (new fields come behind, in a new
 /// version).
 struct announcement_body {
   uint8_t version = 1;
   uint64_t seq = 0;
   uint32_t lifetime_ms = 0;
-  checked_enum<uint8_t, 1, 3> state;
+  checked_enum<uint8_t, 1, 4> state;
   bounded_vector<bounded_string<300>, 4> addresses;
   bounded_string<128> model_name;
   wire_digest model, blocks_digest;
   uint32_t model_blocks = 0, begin = 0, end = 0;
   wire_dtype dtype;
   uint64_t cache_tokens = 0, free_tokens = 0;
-  float steps_per_s = 0;
+  float steps_per_s = 0, forward_per_s = 0, load = 0;
+  bounded_string<16> numerics;
+  bounded_vector<ping_body, 32> pings;
   bounded_string<64> software;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(version, seq, lifetime_ms, state, addresses, model_name, model, blocks_digest, model_blocks, begin, end, dtype,
-       cache_tokens, free_tokens, steps_per_s, software);
+       cache_tokens, free_tokens, steps_per_s, forward_per_s, load, numerics, pings, software);
   }
   bool operator==(const announcement_body&) const = default;
 };

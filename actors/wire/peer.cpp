@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/spawn.hpp"
+#include "actors/wire/peer_records.hpp"
 #include "actors/wire/peer_requests.hpp"
 #include "actors/wire/peer_service.hpp"
 #include "actors/wire/peer_state.hpp"
@@ -35,6 +36,10 @@ void consumed(peer_pointer self, uint64_t stream, const incoming& message) {
 }
 
 namespace {
+
+constexpr auto node_timeout = std::chrono::seconds{30};
+/// Small messages that a peer may send before the node has taken it.
+constexpr size_t max_early_messages = 1024;
 
 /// Decodes the body and hands it on; what cannot be read ends the link.
 template <class Body, class Handler>
@@ -78,7 +83,10 @@ void dispatch(peer_pointer self, incoming& message) {
     case frame_type::step_refused:
       return with<step_refused_body>(self, message, [&](auto& body) { take_step_refused(self, stream, body); });
     case frame_type::record:
-      return with<record_body>(self, message, [&](auto& body) { serve_record(self, body); });
+    case frame_type::suspect:
+    case frame_type::digest:
+    case frame_type::digest_done:
+      return take_directory_frame(self, message);
     case frame_type::record_taken:
       return with<record_taken_body>(self, message, [&](auto& body) { take_record_taken(self, body); });
     case frame_type::snapshot:
@@ -102,6 +110,25 @@ void stream_ended(peer_pointer self, uint64_t stream) {
   if (auto use = std::get_if<opened_stream>(&found->second); use && !use->control)
     use->answer.deliver(make_error(errc::link_lost, "the peer ended the stream of an open"));
   self->state.streams.erase(found);
+}
+
+void dispatch_or_end(peer_pointer self, incoming& message) {
+  if (message.type == frame_type::end_stream) return stream_ended(self, message.stream);
+  dispatch(self, message);
+}
+
+/// The node has this peer among its links: what the peer sent meanwhile has its turn.  Only then is it answered, so
+/// that whoever waits for an answer knows that it was taken.
+void taken_by_node(peer_pointer self) {
+  self->state.is_taken = true;
+  auto early = std::move(self->state.early);
+  for (auto& message : early) dispatch_or_end(self, message);
+}
+
+void take(peer_pointer self, incoming& message) {
+  if (self->state.is_taken) return dispatch_or_end(self, message);
+  if (self->state.early.size() >= max_early_messages) return end_link(self, "too much before the link was taken");
+  self->state.early.push_back(std::move(message));
 }
 
 /// Something local that a stream stood for has ended.
@@ -128,6 +155,7 @@ void fail_all(peer_pointer self, const caf::error& reason) {
     if (auto opened = std::get_if<opened_stream>(&use); opened && !opened->control) opened->answer.deliver(reason);
   for (auto& [tag, answer] : state.records) answer.deliver(reason);
   for (auto& answer : state.snapshots) answer.deliver(reason);
+  for (auto& [tag, answer] : state.digests) answer.deliver(reason);
   self->quit(reason);
 }
 
@@ -142,7 +170,8 @@ peer_and_sink_actor::behavior_type peer(peer_pointer self, link_actor link, link
     if (down.source == self->state.link.address()) return fail_all(self, down.reason);
     local_ended(self, down.source);
   });
-  caf::anon_send(state.config.node, up_atom::value, state.info, peer_actor{self});
+  self->request(state.config.node, node_timeout, up_atom::value, state.info, peer_actor{self})
+      .then([self](taken) { taken_by_node(self); }, [self](caf::error& reason) { end_link(self, sentence(reason)); });
   return {
       [self](open_atom, const open_request& request, const session_events_actor& events) {
         return open_there(self, request, events);
@@ -151,12 +180,19 @@ peer_and_sink_actor::behavior_type peer(peer_pointer self, link_actor link, link
         return spawn_edge_proxy(self->system(), self->state.link, attacher_actor{self}, to, owner);
       },
       [self](record_atom, const signed_server_record& record) { return hand_over(self, record); },
-      [self](snapshot_atom) { return ask_snapshot(self); },
+      [self](snapshot_atom) { return ask_for_what_is_missing(self); },
+      [self](suspect_atom, const signed_suspicion& suspicion) { send_suspicion(self, suspicion); },
+      [self](ping_atom) { return self->delegate(self->state.link, ping_atom::value); },
       [self](close_atom, errc code, const std::string& text) {
         self->send(self->state.link, close_atom::value, code, text);
       },
-      [self](frame_atom, incoming& message) { dispatch(self, message); },
-      [self](ended_atom, uint64_t stream) { stream_ended(self, stream); },
+      [self](frame_atom, incoming& message) { take(self, message); },
+      [self](ended_atom, uint64_t stream) {
+        incoming end;
+        end.type = frame_type::end_stream;
+        end.stream = stream;
+        take(self, end);
+      },
       [self](begin_atom, const edge_target& to, const edge_owner_actor& owner) { return begin_edge(self, to, owner); },
       [self](tick_atom, uint64_t stream) { open_overdue(self, stream); }};
 }

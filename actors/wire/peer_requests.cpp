@@ -57,13 +57,6 @@ caf::result<taken> hand_over(peer_pointer self, const signed_server_record& reco
   return answer;
 }
 
-caf::result<taken> ask_snapshot(peer_pointer self) {
-  auto answer = self->make_response_promise<taken>();
-  self->state.snapshots.push_back(answer);
-  reply(self, frame_type::snapshot, 0, snapshot_body{});
-  return answer;
-}
-
 void take_opened(peer_pointer self, uint64_t stream, const opened_body& body) {
   auto use = use_of<opened_stream>(self, stream);
   if (!use) return;  // given up meanwhile

@@ -10,7 +10,6 @@ caf::result<session_control_actor> open_there(
 void open_overdue(peer_pointer self, uint64_t stream);
 uint64_t begin_edge(peer_pointer self, const edge_target& to, edge_owner_actor owner);
 caf::result<taken> hand_over(peer_pointer self, const signed_server_record& record);
-caf::result<taken> ask_snapshot(peer_pointer self);
 void take_opened(peer_pointer self, uint64_t stream, const opened_body& body);
 void take_refused(peer_pointer self, uint64_t stream, const refused_body& body);
 void take_answer(peer_pointer self, uint64_t stream, const answer_body& body);

@@ -194,21 +194,8 @@ void serve_step(peer_pointer self, incoming& message) {
   edge->waiting.push_back(std::move(message));
 }
 
-void serve_record(peer_pointer self, const record_body& body) {
-  auto record = from_wire(body);
-  if (!record) return refuse(self, 0, errc::bad_request, "a record that cannot be read");
-  auto tag = body.tag;
-  self->request(
-          self->state.config.directory, local_timeout, record_atom::value, std::move(*record), self->state.info.peer)
-      .then(
-          [self, tag](bool) {
-            if (tag != 0) reply(self, frame_type::record_taken, 0, record_taken_body{tag});
-          },
-          [self](caf::error& reason) { refuse(self, 0, code_of(reason), sentence(reason)); });
-}
-
 void serve_snapshot(peer_pointer self) {
-  self->request(self->state.config.directory, local_timeout, record_atom::value)
+  self->request(self->state.config.directory, local_timeout, record_atom::value, self->state.info.peer)
       .then(
           [self](std::vector<signed_server_record>& records) {
             for (auto& record : records) reply(self, frame_type::record, 0, to_wire(record, /*tag=*/0));

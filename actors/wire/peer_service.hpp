@@ -13,7 +13,6 @@ void serve_relink(peer_pointer self, uint64_t stream, const edge_body& body);
 void serve_status(peer_pointer self, uint64_t stream);
 void serve_attach(peer_pointer self, uint64_t stream, const attach_body& body);
 void serve_step(peer_pointer self, incoming& message);
-void serve_record(peer_pointer self, const record_body& body);
 void serve_snapshot(peer_pointer self);
 
 }  // namespace corolla::actors::wire

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "runtime/client.hpp"
+#include "runtime/commands/swarm_flags.hpp"
 
 namespace corolla::runtime::commands {
 
@@ -19,12 +20,12 @@ class client_flags {
 
  private:
   std::string model_, dtype_ = "float32";
-  std::vector<std::string> peers_;
+  std::vector<std::string> allow_, block_;
   bool local_ = false, no_pipeline_ = false;
   uint32_t threads_ = 0;
   uint32_t chunk_tokens_ = 64;
   uint32_t alloc_timeout_ms_ = 0;
-  std::string swarm_ = "local", swarm_id_, identity_, certificate_;
+  swarm_flags swarm_;
 };
 
 }  // namespace corolla::runtime::commands

@@ -14,11 +14,14 @@ using arguments = std::vector<std::string>;
 int node(const arguments& args);
 int generate(const arguments& args);
 int eval(const arguments& args);
+int swarm(const arguments& args);
 int inspect(const arguments& args);
 int tokenize(const arguments& args);
 int keys(const arguments& args);
 int make_model(const arguments& args);
 int bench(const arguments& args);
+int route(const arguments& args);
+int fault_proxy(const arguments& args);
 
 struct command {
   std::string_view name;

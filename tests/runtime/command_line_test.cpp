@@ -88,6 +88,50 @@ BOOST_AUTO_TEST_CASE(options_that_are_missing_wrong_or_contradictory_end_with_2)
   expect_refusal(call(generate({"--ids", "1", "--swarm", "privat"})), 2, "the nearest is private");
   expect_refusal(
       call({"generate", "--model", tiny, "--max-new-tokens", "4", "--ids", "1", "--peers", "here:1"}), 2, "corolla://");
+  const auto somebody = std::string(52, 'a');
+  expect_refusal(call(generate({"--ids", "1", "--block", somebody})), 2, "--allow and --block");
+  expect_refusal(call(generate({"--ids", "1", "--block", "somebody"})), 2, "--block wants peer ids");
+  expect_refusal(call(generate({"--ids", "1", "--allow", somebody + ",x"})), 2, "--allow wants peer ids");
+}
+
+BOOST_AUTO_TEST_CASE(a_fault_proxy_says_what_its_options_want) {
+  const auto proxy = [](std::vector<std::string> more) {
+    std::vector<std::string> words{"fault-proxy", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words);
+  };
+  expect_refusal(call({"fault-proxy", "--to", "127.0.0.1:1"}), 2, "--listen");
+  expect_refusal(call({"fault-proxy", "--listen", "here", "--to", "127.0.0.1:1"}), 2, "--listen wants HOST:PORT");
+  expect_refusal(call({"fault-proxy", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:0"}), 2, "port 0");
+  expect_refusal(proxy({"--dely", "5ms"}), 2, "the nearest is --delay");
+  expect_refusal(proxy({"--delay", "50"}), 2, "a time such as 50ms");
+  expect_refusal(proxy({"--delay", "50ms", "--jitter", "0.2"}), 2, "0% to 100%");
+  expect_refusal(proxy({"--jitter", "20%"}), 2, "--delay");
+  expect_refusal(proxy({"--rate", "100MB"}), 2, "100Mbit");
+  expect_refusal(proxy({"--cut-after", "soon"}), 2, "20000 or a time such as 5s");
+  expect_refusal(proxy({"--half-open", "both", "5s"}), 2, "\"to\" or \"from\"");
+  expect_refusal(proxy({"--half-open", "to", "x"}), 2, "--half-open wants bytes");
+  expect_refusal(proxy({"--half-open", "to"}), 2, "--half-open");
+  expect_refusal(proxy({"--flip-after", "5s"}), 2, "--flip-after wants bytes");
+  expect_refusal(call({"fault-proxy", "--listen", "127.0.0.1:0", "--to", "[::1:1"}), 2, "--to");
+}
+
+BOOST_AUTO_TEST_CASE(a_route_says_what_its_options_want) {
+  const auto somebody = std::string(52, 'a'), peer = "corolla://" + somebody + "@127.0.0.1:1";
+  const auto route = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"route", "--model", tiny, "--peers", peer};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words);
+  };
+  expect_refusal(call({"route", "--peers", peer}), 2, "--model");
+  expect_refusal(call({"route", "--model", tiny}), 2, "--peers");
+  expect_refusal(route({"--explan"}), 2, "the nearest is --explain");
+  expect_refusal(route({"--without", "x"}), 2, "--without wants peer ids");
+  expect_refusal(route({"--slow", somebody}), 2, "ID=50ms");
+  expect_refusal(route({"--slow", somebody + "=50"}), 2, "ID=50ms");
+  expect_refusal(route({"--slow", "x=50ms"}), 2, "ID=50ms");
+  expect_refusal(route({"--allow", "x"}), 2, "--allow wants peer ids");
+  expect_refusal(route({"--swarm", "privat"}), 2, "the nearest is private");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_done_ends_with_1_and_a_sentence) {

@@ -55,6 +55,21 @@ BOOST_AUTO_TEST_CASE(a_model_alone_makes_a_node_on_loopback_with_defaults) {
   BOOST_TEST(options.log.level == "info");
 }
 
+BOOST_AUTO_TEST_CASE(a_node_without_blocks_needs_no_model_and_takes_none) {
+  BOOST_TEST(read({"--node.model=m"}).serve);
+  BOOST_TEST(!read({"--node.serve=false"}).serve);
+  BOOST_TEST(contains(refusal({"--node.serve=true"}), "--node.serve=false"));
+  BOOST_TEST(contains(refusal({"--node.serve=no"}), "--node.serve wants true or false, not \"no\""));
+  for (const auto* option : {"--node.model=m", "--node.blocks=0:1", "--node.cache_tokens=64", "--node.dtype=bfloat16"})
+    BOOST_TEST(contains(refusal({"--node.serve=false", option}), "node.serve is false"), option);
+  const temp_dir dir;
+  const auto file = dir.write("node.ini", "[node]\nserve=false\n\nblocks=\"2:5\"\ncache_tokens=4096\n").string();
+  BOOST_TEST(
+      refusal({"--config-file=" + file}) ==
+      file + ":4: node.blocks is for a node that serves blocks, and node.serve is false");
+  BOOST_TEST(read({"--config-file=" + file, "--node.serve=true", "--node.model=m"}).serve);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_sets_options_and_the_command_line_wins) {
   const temp_dir dir;
   const auto file = dir.write(

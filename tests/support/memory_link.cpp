@@ -178,7 +178,8 @@ memory_links connect_in_memory(caf::actor_system& system, memory_end dialler, me
     start.dialled = end == 0;
     start.remote = "memory";
     start.config = ends[end]->config;
-    start.owner = with_tamperer(system, std::move(ends[end]->owner), wire->ways[1 - end]);
+    start.owner = ends[end]->tamperable ? with_tamperer(system, std::move(ends[end]->owner), wire->ways[1 - end])
+                                        : std::move(ends[end]->owner);
     if (end == 0) start.expected = other.config->self;
     wire->ends[end] = system.spawn(memory_link, std::move(start), wire, end);
   }

@@ -29,6 +29,9 @@ struct memory_way {
 struct memory_end {
   std::shared_ptr<const actors::wire::link_config> config;  ///< without TLS: `self` is believed
   actors::wire::make_owner owner;
+  /// Its owner's messages pass an actor of their own, so that it may hear of the link's end before the last of them.
+  /// False: no tampering, no count, and everything in order as with a real link.
+  bool tamperable = true;
 };
 
 struct memory_links {

@@ -71,9 +71,7 @@ virtual_swarm::node virtual_swarm::make_node(bool is_server) {
   config->self = identity.peer();
   config->is_server = is_server;
   n.config = std::move(config);
-  directory_config settings{identity};
-  settings.detached = false;
-  n.directory = spawn_directory(time_.system(), std::move(settings));
+  n.directory = spawn_directory_undetached(time_.system(), directory_config{identity});
   n.dialer = time_.system().spawn(dialer);
   return n;
 }

@@ -87,6 +87,26 @@ BOOST_AUTO_TEST_CASE(blocks_that_nobody_serves_are_named) {
   check_refusal(s.run("generate", continuation({1, 2, 3}, 4)), {"blocks 1:3 have no server"});
 }
 
+BOOST_AUTO_TEST_CASE(a_route_keeps_to_the_users_lists_and_names_the_one_that_left_a_gap) {
+  swarm s{tiny_model("llama"), {"0:4", "0:2", "2:4"}};
+  const auto peer = [&](size_t i) { return s.servers()[i].peer(); };
+  const auto with = [&](const std::vector<std::string>& lists) {
+    auto words = continuation({1, 2, 3}, 4);
+    words.insert(words.end(), lists.begin(), lists.end());
+    return s.run("generate", words);
+  };
+  const auto blocked = with({"--block", peer(0), "--json"});
+  BOOST_TEST(blocked.end.is(0), blocked.err);
+  BOOST_TEST(blocked.out.find(peer(0)) == std::string::npos);
+  BOOST_TEST(blocked.out.find(peer(1)) != std::string::npos);
+  const auto allowed = with({"--allow", peer(1) + ',' + peer(2), "--json"});
+  BOOST_TEST(allowed.end.is(0), allowed.err);
+  BOOST_TEST(allowed.out.find(peer(0)) == std::string::npos);
+  check_refusal(
+      with({"--block", peer(0) + ',' + peer(2)}), {"blocks 2:4 have no server", "the block list leaves out", "serves"});
+  check_refusal(with({"--allow", peer(2)}), {"blocks 0:2 have no server", "the allow list leaves out"});
+}
+
 BOOST_AUTO_TEST_CASE(other_weights_under_the_same_name_are_never_chained) {
   const temp_dir folder;
   const auto original = tiny_model("llama"), changed = folder / "llama";

@@ -1,0 +1,114 @@
+#include "actors/node_publish.hpp"
+
+#include <algorithm>
+
+#include <caf/send.hpp>
+
+#include "actors/node_neighbours.hpp"
+
+namespace corolla::actors::publishing {
+namespace {
+
+constexpr auto answer_timeout = std::chrono::seconds{5};
+constexpr auto publish_timeout = std::chrono::seconds{15};
+constexpr auto sample_pause = std::chrono::seconds{2};
+/// Links are looked at with every so many samples.
+constexpr uint32_t samples_a_ping = 5;
+constexpr auto ping_timeout = std::chrono::seconds{2};
+
+server_record record_of(const node_state& state, uint64_t free_tokens) {
+  auto& served = *state.settings->served;
+  server_record record;
+  record.addresses = state.announce;
+  record.model_name = served.model_name;
+  record.model = served.digests.model;
+  record.blocks_digest = model::of_blocks(served.digests, served.blocks);
+  record.model_blocks = static_cast<uint32_t>(served.digests.blocks.size());
+  record.blocks = served.blocks;
+  record.dtype = served.dtype;
+  record.cache_tokens = served.cache_tokens;
+  record.free_tokens = free_tokens;
+  record.steps_per_s = served.steps_per_s;
+  record.forward_per_s = served.forward_per_s;
+  record.numerics = served.numerics;
+  record.load = state.load;
+  for (auto& [peer, round_trip] : state.round_trips)
+    if (record.pings.size() < max_record_pings) record.pings.push_back({peer, round_trip});
+  record.software = state.settings->software;
+  return record;
+}
+
+/// The share of the time since the last look in which the block computed, half of it the share before.
+void take_load(node_pointer self, const block_status& block) {
+  auto& state = self->state;
+  auto now = self->clock().now();
+  std::chrono::duration<float> passed = now - state.sampled;
+  if (passed.count() <= 0) return;
+  auto share = std::chrono::duration<float>(block.busy - state.busy) / passed;
+  state.load = (state.load + std::clamp(share, 0.0f, 1.0f)) / 2;
+  state.busy = block.busy;
+  state.sampled = now;
+}
+
+void ping_links(node_pointer self) {
+  auto& state = self->state;
+  std::erase_if(state.round_trips, [&](auto& item) { return !state.links.contains(item.first); });
+  for (auto& [peer, link] : state.links) {
+    if (!link.info.is_server) continue;
+    self->request(link.actor, ping_timeout, ping_atom::value)
+        .then(
+            [self, id = peer](std::chrono::microseconds round_trip) {
+              auto [known, is_new] = self->state.round_trips.emplace(id, round_trip);
+              if (!is_new) known->second = (known->second * 3 + round_trip) / 4;
+            },
+            [](caf::error&) {});
+  }
+}
+
+}  // namespace
+
+caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
+  auto& state = self->state;
+  if (!state.settings->served) return make_error(errc::bad_request, "this node serves no blocks");
+  auto promise = self->make_response_promise<taken>();
+  self->request(state.settings->served->block, answer_timeout, status_atom::value)
+      .then(
+          [self, acknowledgements, promise](const block_status& block) mutable {
+            auto& s = self->state;
+            s.busy = block.busy;
+            s.sampled = self->clock().now();
+            self->request(
+                    s.settings->directory, publish_timeout, publish_atom::value, record_of(s, block.free_tokens),
+                    acknowledgements)
+                .then(
+                    [self, promise](taken done) mutable {
+                      if (!self->state.published) self->delayed_send(self, sample_pause, tick_atom::value);
+                      self->state.published = true;
+                      promise.deliver(done);
+                    },
+                    [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+          },
+          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+  return promise;
+}
+
+void sample(node_pointer self) {
+  auto& state = self->state;
+  if (!state.published || state.stopping) return;
+  self->delayed_send(self, sample_pause, tick_atom::value);
+  if (state.samples++ % samples_a_ping == 0) {
+    ping_links(self);
+    neighbours::tend(self);
+  }
+  self->request(state.settings->served->block, answer_timeout, status_atom::value)
+      .then(
+          [self](const block_status& block) {
+            auto& s = self->state;
+            if (s.stopping) return;
+            take_load(self, block);
+            caf::anon_send(s.settings->directory, publish_atom::value, record_of(s, block.free_tokens), uint32_t{0});
+          },
+          [](caf::error&) {});
+}
+
+}  // namespace corolla::actors::publishing

@@ -1,0 +1,221 @@
+// Who is in the swarm, as a node hears of it that is linked to nobody but a bootstrap node without blocks.
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <nlohmann/json.hpp>
+
+#include "actors/dialer_actor.hpp"
+#include "actors/directory_actor.hpp"
+#include "actors/node_actor.hpp"
+#include "runtime/swarm.hpp"
+#include "tests/support/swarm.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace corolla::tests {
+
+namespace {
+
+using namespace actors;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr auto silence = 1000ms;
+/// One suspicion round, and what a machine that does much else may take on top of it.
+constexpr auto round = 1000ms;
+constexpr auto grace = 1000ms;
+
+/// The address in a ready line.
+std::string address_in(const std::string& ready) {
+  return ready.substr(6, ready.find(' ', 6) - 6);
+}
+
+process bootstrap_node(const std::vector<std::string>& more = {}) {
+  std::vector<std::string> words{"node", "--node.serve=false", "--node.liveness=1s"};
+  words.insert(words.end(), more.begin(), more.end());
+  return start_corolla(words);
+}
+
+std::vector<std::string> joining(const std::string& address, const std::string& blocks) {
+  return {"--node.blocks=" + blocks, "--node.liveness=1s", "--node.peers=[\"" + address + "\"]"};
+}
+
+struct networked : caf::actor_system_config {
+  networked() {
+    load<caf::io::middleman>();
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", 2);
+    set("middleman.workers", 0);
+  }
+};
+
+directory_watcher_actor::behavior_type tell(directory_watcher_actor::pointer, const caf::actor& test) {
+  return {[test](changed_atom) { caf::anon_send(test, changed_atom::value); }};
+}
+
+/// A client in this process that watches its directory.
+class onlooker {
+ public:
+  explicit onlooker(const std::string& address) {
+    auto membership = runtime::join_swarm({}, /*is_server=*/false);
+    membership.link.silence = silence;
+    directory_ = spawn_directory(system_, {membership.self});
+    node_settings settings;
+    settings.link = std::make_shared<const wire::link_config>(std::move(membership.link));
+    settings.directory = directory_;
+    settings.dialer = system_.spawn<caf::detached>(dialer);
+    node_ = spawn_node(system_, std::move(settings));
+    watcher_ = system_.spawn(tell, caf::actor{self_});
+    self_->send(directory_, watch_atom::value, watcher_);
+    self_->request(node_, patience, connect_atom::value, *crypto::address::parse(address))
+        .receive([](const peer_actor&) {}, [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
+  }
+  ~onlooker() {
+    self_->monitor(node_);
+    self_->send(node_, stop_atom::value);
+    directory_ = nullptr;
+    self_->receive([](const caf::down_msg&) {});
+    self_->send_exit(watcher_, caf::exit_reason::kill);
+  }
+
+  /// Waits until the directory shows so many servers; false when it has not come to that in time.
+  bool sees(size_t servers, steady_clock::duration within) {
+    auto until = steady_clock::now() + within;
+    while (count() != servers) {
+      auto left = std::chrono::duration_cast<caf::timespan>(until - steady_clock::now());
+      bool in_time = left.count() > 0;
+      if (in_time) self_->receive([](changed_atom) {}, caf::after(left) >> [&] { in_time = false; });
+      if (!in_time) return count() == servers;
+    }
+    return true;
+  }
+
+ private:
+  size_t count() {
+    size_t result = 0;
+    self_->request(directory_, patience, snapshot_atom::value)
+        .receive(
+            [&](const std::vector<server_record>& records) { result = records.size(); },
+            [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
+    return result;
+  }
+
+  networked config_;
+  caf::actor_system system_{config_};
+  caf::scoped_actor self_{system_};
+  directory_actor directory_;
+  node_actor node_;
+  directory_watcher_actor watcher_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(swarm_directory)
+
+BOOST_AUTO_TEST_CASE(who_says_goodbye_is_gone_within_a_second_and_who_is_killed_or_silent_soon_after_its_silence) {
+  auto first = bootstrap_node();
+  auto ready = first.wait_for_line("ready ", patience);
+  BOOST_TEST(ready.ends_with(" serve=false"));
+  auto address = address_in(ready);
+  std::vector<server> servers;
+  servers.reserve(3);
+  for (auto blocks : {"0:1", "1:2", "2:4"}) servers.emplace_back(tiny_model("llama"), joining(address, blocks));
+  for (auto& one : servers) one.wait_until_ready();
+  onlooker here{address};
+  BOOST_TEST_REQUIRE(here.sees(3, patience));
+
+  servers[0].child().signal(SIGTERM);
+  BOOST_TEST(here.sees(2, round + grace), "goodbye");
+  servers[0].child().wait(patience);
+
+  servers[1].child().signal(SIGKILL);
+  BOOST_TEST(here.sees(1, round + grace), "a process that is killed ends its links at once");
+
+  servers[2].child().signal(SIGSTOP);
+  BOOST_TEST(here.sees(0, silence + round + grace), "silence");
+  servers[2].child().signal(SIGCONT);
+  BOOST_TEST(here.sees(1, 2s + grace), "back again");
+}
+
+BOOST_AUTO_TEST_CASE(another_process_with_the_same_key_is_refused_and_the_first_goes_on) {
+  temp_dir folder;
+  auto first = bootstrap_node();
+  auto address = address_in(first.wait_for_line("ready ", patience));
+  auto options = joining(address, "0:4");
+  options.push_back("--node.identity=" + (folder.path() / "key").string());
+  server one{tiny_model("llama"), options};
+  one.wait_until_ready();
+  onlooker here{address};
+  BOOST_TEST_REQUIRE(here.sees(1, patience));
+  server two{tiny_model("llama"), options};
+  auto end = two.child().wait(patience);
+  BOOST_TEST(end.is(1));
+  BOOST_TEST(two.child().errors().find("duplicate_link: another process with the identity ") != std::string::npos);
+  BOOST_TEST(two.child().errors().find(one.peer()) != std::string::npos);
+  BOOST_TEST(one.child().running());
+  BOOST_TEST(here.sees(1, patience));
+}
+
+BOOST_AUTO_TEST_CASE(the_swarm_is_told_as_a_table_and_as_an_object) {
+  auto first = bootstrap_node();
+  auto address = address_in(first.wait_for_line("ready ", patience));
+  auto none = run_corolla({"swarm", "--peers", address});
+  BOOST_TEST(none.end.is(0), none.err);
+  BOOST_TEST(none.out == "no server is known there\n");
+  server llama{tiny_model("llama"), joining(address, "1:2")};
+  server bloom{tiny_model("bloom"), joining(address, "0:1")};
+  llama.wait_until_ready();
+  bloom.wait_until_ready();
+
+  auto table = run_corolla({"swarm", "--peers", address});
+  BOOST_TEST(table.end.is(0), table.err);
+  auto llama_at = table.out.find(llama.model());
+  BOOST_TEST_REQUIRE(llama_at != std::string::npos);
+  BOOST_TEST(table.out.find(bloom.model()) != std::string::npos);
+  auto nobody = table.out.find("nobody", llama_at);
+  BOOST_TEST(nobody < table.out.find(llama.peer().substr(0, 12), llama_at), "uncovered blocks come first");
+
+  auto object = run_corolla({"swarm", "--json", "--peers", address});
+  BOOST_TEST(object.end.is(0), object.err);
+  auto models = nlohmann::json::parse(object.out).at("models");
+  BOOST_TEST_REQUIRE(models.size() == 2u);
+  for (auto& model : models) {
+    auto& server = model.at("servers").at(0);
+    BOOST_TEST(server.at("state") == "online");
+    BOOST_TEST(server.at("numerics") == "cpu-f32");
+    BOOST_TEST(server.at("steps_per_s").get<double>() > 0);
+    BOOST_TEST(server.at("forward_per_s").get<double>() > 0);
+    BOOST_TEST(server.at("free_tokens") == server.at("cache_tokens"));
+    BOOST_TEST(model.at("holders").at(0).at("peers").empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_swarm_cannot_do_it_says_in_a_sentence) {
+  auto usage = run_corolla({"swarm"});
+  BOOST_TEST(usage.end.is(2));
+  BOOST_TEST(usage.err.find("give --peers") != std::string::npos);
+  auto wrong = run_corolla({"swarm", "--peers", "here"});
+  BOOST_TEST(wrong.end.is(2));
+  auto first = bootstrap_node();
+  auto address = address_in(first.wait_for_line("ready ", patience));
+  first.signal(SIGTERM);
+  BOOST_TEST(first.wait(patience).is(0));
+  auto gone = run_corolla({"swarm", "--peers", address});
+  BOOST_TEST(gone.end.is(1));
+  BOOST_TEST(gone.err.find("none of the given peers answered") != std::string::npos);
+  BOOST_TEST(std::count(gone.err.begin(), gone.err.end(), '\n') == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace corolla::tests
