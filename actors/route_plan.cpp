@@ -189,18 +189,12 @@ std::variant<route_estimate, caf::error> estimate_route(
 
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
-    const route_knowledge& known) {
-  auto planned = estimate_route(servers, model, options, known);
-  if (auto* reason = std::get_if<caf::error>(&planned)) return std::move(*reason);
-  return std::move(std::get<route_estimate>(planned).hops);
-}
-
-std::variant<std::vector<planned_hop>, caf::error> plan_hops(
-    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const std::set<peer_id>& excluded) {
   route_knowledge known;
   known.excluded = excluded;
-  return plan_hops(servers, model, options, known);
+  auto planned = estimate_route(servers, model, options, known);
+  if (auto* reason = std::get_if<caf::error>(&planned)) return std::move(*reason);
+  return std::move(std::get<route_estimate>(planned).hops);
 }
 
 std::map<peer_id, std::chrono::microseconds> round_trips_of(

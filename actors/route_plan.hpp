@@ -64,11 +64,7 @@ std::variant<route_estimate, caf::error> estimate_route(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const route_knowledge& known);
 
-/// The hops of that chain alone.
-std::variant<std::vector<planned_hop>, caf::error> plan_hops(
-    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
-    const route_knowledge& known);
-/// The same where nothing is known but who is `excluded`.
+/// The hops of that chain alone, where nothing is known besides the records but who is `excluded`.
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const std::set<peer_id>& excluded);
