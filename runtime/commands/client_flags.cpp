@@ -24,11 +24,11 @@ client_options client_flags::options() const {
   client_options result;
   result.model = model_;
   result.local = local_;
-  result.peers = swarm_.peers();
-  if (local_ && !result.peers.empty())
+  if (local_ && swarm_.names_peers())
     throw usage_error("--local runs the model here, and --peers elsewhere: give one of them");
-  if (!local_ && result.peers.empty())
+  if (!local_ && !swarm_.names_peers())
     throw usage_error("give --peers with a node of the swarm, corolla://ID@HOST:PORT, or --local");
+  result.peers = swarm_.peers();
   const auto type = model::parse_dtype(dtype_);
   if (type != model::dtype::float32 && type != model::dtype::bfloat16)
     throw usage_error("--dtype is float32 or bfloat16, not \"" + dtype_ + "\"");

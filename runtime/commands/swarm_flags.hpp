@@ -16,6 +16,7 @@ class swarm_flags {
   void add_to(CLI::App& app);
   /// After parsing.  Throws usage_error for what contradicts itself.
   swarm_options options() const;
+  bool names_peers() const { return !peers_.empty(); }
   /// Each an address.  Throws usage_error for one that is none; an empty list is the caller's business.
   const std::vector<std::string>& peers() const;
 
