@@ -1,6 +1,7 @@
 #include "actors/node_publish.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <caf/send.hpp>
 
@@ -82,8 +83,10 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
                     acknowledgements)
                 .then(
                     [self, promise](taken done) mutable {
-                      if (!self->state.published) self->delayed_send(self, sample_pause, tick_atom::value);
-                      self->state.published = true;
+                      if (!std::exchange(self->state.published, true)) {
+                        neighbours::tend(self);
+                        self->delayed_send(self, sample_pause, tick_atom::value);
+                      }
                       promise.deliver(done);
                     },
                     [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });

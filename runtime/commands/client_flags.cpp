@@ -29,7 +29,7 @@ client_options client_flags::options() const {
   if (local_ && swarm_.has_peers())
     throw usage_error("--local runs the model here, and --peers elsewhere: give one of them");
   result.peers = swarm_.peers();
-  if (!local_ && result.peers.empty())
+  if (!local_ && !swarm_.has_peers())
     throw usage_error("give --peers with a node of the swarm, corolla://ID@HOST:PORT, or --local");
   result.allow = checked_ids("--allow", allow_);
   result.block = checked_ids("--block", block_);

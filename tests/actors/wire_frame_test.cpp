@@ -11,6 +11,7 @@ using namespace actors::wire;
 
 hello full_hello() {
   hello full;
+  full.instance = 0x0123456789abcdef;
   full.min_version = 1;
   full.max_version = 3;
   full.is_server = true;
@@ -125,6 +126,7 @@ BOOST_AUTO_TEST_CASE(a_value_has_the_size_of_its_key) {
     BOOST_TEST(!decoded.has_value());
   }
   BOOST_TEST(!decode_hello(with_entry("digest", std::vector<std::byte>(31))).has_value());
+  BOOST_TEST(!decode_hello(with_entry("instance", std::vector<std::byte>(4))).has_value());
   BOOST_TEST(decode_hello(with_entry("digest", std::vector<std::byte>(32))).has_value());
 }
 

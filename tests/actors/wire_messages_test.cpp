@@ -5,10 +5,10 @@
 #include <random>
 #include <span>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
-#include <boost/mpl/vector.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include "actors/wire/little_endian.hpp"
@@ -22,11 +22,8 @@ using namespace actors::wire;
 using actors::errc;
 using actors::rows_wanted;
 
-using bodies = boost::mpl::vector<
-    open_body, opened_body, refused_body, close_body, applied_body, failed_body, attach_body, step_body, accept_body,
-    edge_body, answer_body, restored_body, edge_lost_body, status_body, status_reply_body, step_refused_body,
-    record_body, record_taken_body, snapshot_body, snapshot_end_body, announcement_body,
-    suspect_body, suspicion_body, digest_body, digest_done_body>;
+using bodies = std::tuple<
+    open_body, opened_body, refused_body, close_body, applied_body, failed_body, attach_body, step_body, accept_body, edge_body, answer_body, restored_body, edge_lost_body, status_body, status_reply_body, step_refused_body, record_body, record_taken_body, snapshot_body, snapshot_end_body, announcement_body, suspect_body, suspicion_body, digest_body, digest_done_body>;
 
 enum class sizes { random, largest };
 

@@ -147,6 +147,24 @@ BOOST_AUTO_TEST_CASE(who_says_goodbye_is_gone_within_a_second_and_who_is_killed_
   BOOST_TEST(here.sees(1, 2s + grace), "back again");
 }
 
+BOOST_AUTO_TEST_CASE(without_the_node_that_all_were_started_with_the_others_still_hear_of_each_other) {
+  auto first = bootstrap_node();
+  auto address = address_in(first.wait_for_line("ready ", patience));
+  std::vector<server> servers;
+  servers.reserve(2);
+  for (auto blocks : {"0:2", "2:4"}) {
+    servers.emplace_back(tiny_model("llama"), joining(address, blocks));
+    servers.back().wait_until_ready();
+  }
+  onlooker here{servers[0].address()};
+  BOOST_TEST_REQUIRE(here.sees(2, patience));
+  first.signal(SIGKILL);
+  first.wait(patience);
+  servers[1].child().signal(SIGTERM);
+  // Far below the life of a record, which ends for whoever has nobody to hear from.
+  BOOST_TEST(here.sees(1, 20s));
+}
+
 BOOST_AUTO_TEST_CASE(another_process_with_the_same_key_is_refused_and_the_first_goes_on) {
   temp_dir folder;
   auto first = bootstrap_node();
