@@ -175,8 +175,8 @@ void plan(route_pointer self) {
             known.excluded = s.excluded;
             if (!fed_by_client(*m)) known.source = round_trips_of(servers, s.hops[m->first - 1].plan.peer);
             if (!feeds_client(s, *m)) known.sink = round_trips_of(servers, s.hops[m->last].plan.peer);
-            auto planned = plan_hops(servers, *s.config->model, options, known);
-            if (auto* hops = std::get_if<std::vector<planned_hop>>(&planned)) return open_all(self, std::move(*hops));
+            auto planned = estimate_route(servers, *s.config->model, options, known);
+            if (auto* found = std::get_if<route_estimate>(&planned)) return open_all(self, std::move(found->hops));
             no_plan(self, std::get<caf::error>(std::move(planned)));
           },
           [self, epoch](caf::error& reason) {

@@ -108,6 +108,9 @@ class remote_client : public client {
       result.tokens_per_s = static_cast<double>(result.ids.size() - 1) / reply.after_first_token.count();
     for (auto& hop : reply.route.hops)
       result.route.push_back({hop.peer.to_string(), hop.blocks.begin, hop.blocks.end, hop.ms});
+    for (auto& r : reply.route.recoveries)
+      result.recoveries.push_back(
+          {r.blocks.begin, r.blocks.end, r.late, r.restored_tokens, r.opening, r.restoring, r.switching});
     for (auto& event : reply.route.trace)
       result.trace.push_back({event.hop, event.seq, std::chrono::microseconds{event.micros}, event.at});
     return result;

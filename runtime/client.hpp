@@ -50,6 +50,15 @@ struct route_hop {
   uint32_t begin = 0, end = 0;
   double ms = 0;  ///< median time of one decode step there
 };
+/// A part of the chain that was replaced under way.
+struct route_recovery {
+  uint32_t begin = 0, end = 0;  ///< blocks; equal where only an edge between two servers was
+  bool late = false;            ///< what was replaced was late, not lost
+  uint32_t restored_tokens = 0;
+  std::chrono::microseconds opening{0};    ///< from when the loss was known until substitutes were open
+  std::chrono::microseconds restoring{0};  ///< from then until they held what was lost
+  std::chrono::microseconds switching{0};  ///< from then until the chain went through them
+};
 /// A hop reported that it had computed and forwarded a step, at `at` on this client's clock.
 struct step_trace {
   uint32_t hop = 0;
@@ -63,6 +72,7 @@ struct generated {
   double time_to_first_token_s = 0;
   double tokens_per_s = 0;  ///< after the first token
   std::vector<route_hop> route;
+  std::vector<route_recovery> recoveries;
   std::vector<step_trace> trace;  ///< the latest 4096 steps; empty where the model ran in this process
 };
 struct evaluated {

@@ -52,7 +52,7 @@ void generate_flags::add_to(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--stop-ids", stop_ids, "ids that end it, \"1,2,3\"");
   app.add_flag("--ignore-eos", request.ignore_eos, "goes on after the model's end of text");
-  app.add_flag("--json", json, "prints one object at the end: ids, text, times and route");
+  app.add_flag("--json", json, "prints one object at the end: ids, text, times, route and what of it was replaced");
   app.add_flag("--json-stream", json_stream, "prints an object a token as it comes, and the same object at the end");
 }
 
@@ -81,6 +81,16 @@ std::string read_standard_input() {
 }
 
 nlohmann::ordered_json to_json(const generated& result) {
+  auto ms = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; };
+  auto recoveries = nlohmann::ordered_json::array();
+  for (const auto& r : result.recoveries)
+    recoveries.push_back(
+        {{"blocks", {r.begin, r.end}},
+         {"late", r.late},
+         {"restored_tokens", r.restored_tokens},
+         {"opening_ms", ms(r.opening)},
+         {"restoring_ms", ms(r.restoring)},
+         {"switching_ms", ms(r.switching)}});
   auto route = nlohmann::ordered_json::array();
   for (const auto& hop : result.route)
     route.push_back({{"peer", hop.peer}, {"blocks", {hop.begin, hop.end}}, {"ms", hop.ms}});
@@ -89,7 +99,8 @@ nlohmann::ordered_json to_json(const generated& result) {
       {"text", result.text},
       {"time_to_first_token_s", result.time_to_first_token_s},
       {"tokens_per_s", result.tokens_per_s},
-      {"route", std::move(route)}};
+      {"route", std::move(route)},
+      {"recoveries", std::move(recoveries)}};
 }
 
 void print(const nlohmann::ordered_json& object) {

@@ -94,7 +94,7 @@ int swarm(const arguments& args) {
   app.add_flag("--json", json, "prints one object");
   if (!parse(app, args)) return exit_done;
   const auto options = flags.options();
-  if (!flags.names_peers()) throw usage_error("give --peers with a node of the swarm, corolla://ID@HOST:PORT");
+  if (!flags.has_peers()) throw usage_error("give --peers with a node of the swarm, corolla://ID@HOST:PORT");
   const auto models = look_at_swarm(options, flags.peers());
   if (json) {
     ordered_json result{{"models", ordered_json::array()}};

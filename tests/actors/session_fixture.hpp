@@ -103,8 +103,10 @@ inline peer_actor::behavior_type one_peer(peer_actor::pointer, edge_actor way) {
         return make_error(errc::bad_request, "nothing is opened here");
       },
       [way](attach_atom, const edge_target&, const edge_owner_actor&) { return way; },
-      [](record_atom, const signed_server_record&) { return taken{}; }, [](snapshot_atom) { return taken{}; },
-      [](suspect_atom, const signed_suspicion&) {}, [](ping_atom) { return std::chrono::microseconds{0}; },
+      [](record_atom, const signed_server_record&) { return taken{}; },
+      [](snapshot_atom) { return taken{}; },
+      [](suspect_atom, const signed_suspicion&) {},
+      [](ping_atom) { return std::chrono::microseconds{0}; },
       [](close_atom, errc, const std::string&) {}};
 }
 inline connector_actor::behavior_type connector(

@@ -188,7 +188,8 @@ BOOST_FIXTURE_TEST_CASE(steps_for_unknown_and_foreign_sessions_are_refused, hand
   auto foreign = session();
   foreign.upstream = crypto::identity::generate().peer();
   open(3, foreign);
-  expect_step_refused(5, 0, errc::not_yours);
+  send_step(5, one_token());
+  expect_step_refused(5, 1, errc::not_yours);
   check_others_go_on();
 }
 
