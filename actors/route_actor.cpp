@@ -137,7 +137,10 @@ void set_timer(route_pointer self) {
 }
 
 std::string what_is_missing(const route_state& state) {
-  if (state.refusal) return ": " + sentence(state.refusal);
+  if (state.refusal) {
+    const auto last = sentence(state.refusal);
+    return ": " + last + (state.loss.empty() || state.loss == last ? "" : "; " + state.loss);
+  }
   for (auto& h : state.hops)
     if (h.applied <= state.done)
       return ": server " + h.plan.peer.to_string() + " of blocks " + to_string(h.plan.blocks) + " does not answer";

@@ -28,8 +28,8 @@ void hop_lost(route_pointer self, size_t index, const std::string& why) {
   if (index == 0 && state.out) state.out->edge = nullptr;  // what is on its way there is lost with it
   // Edges before and behind it are replaced with it.
   state.broken.clear();
-  state.refusal =
-      make_error(errc::link_lost, named(h) + " of blocks " + to_string(h.plan.blocks) + " was lost: " + why);
+  state.loss = named(h) + " of blocks " + to_string(h.plan.blocks) + " was lost: " + why;
+  state.refusal = make_error(errc::link_lost, state.loss);
   if (!state.mend) {
     state.waits_for_servers = false;
     return begin_next(self);
@@ -76,6 +76,7 @@ void output_came(route_pointer self) {
 
 void peer_lost(route_pointer self, const caf::actor_addr& peer, const caf::error& reason) {
   auto& state = self->state;
+  state.may_be_alone = true;
   for (size_t i = 0; i < state.hops.size(); ++i)
     if (state.hops[i].peer.address() == peer) hop_lost(self, i, sentence(reason));
   if (!state.mend) return;

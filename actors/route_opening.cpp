@@ -8,12 +8,40 @@ namespace {
 constexpr auto join_timeout = std::chrono::seconds{15};
 /// Plans for one opening: each leaves out the servers that refused before.
 constexpr uint32_t max_plans = 4;
+/// Before nodes of which none answered are dialled again.
+constexpr auto join_pause = std::chrono::seconds{1};
 /// Before a server that was full is asked again, the first time.
 constexpr auto room_pause = std::chrono::milliseconds{250};
 
 model::block_range blocks_of(const route_state& state, const mending& m) {
   if (state.hops.empty()) return state.config->options.blocks;
   return {state.hops[m.first].plan.blocks.begin, state.hops[m.last - 1].plan.blocks.end};
+}
+
+/// Asks the first bootstrap node that answers for all it knows, and is told of changes from then on.
+template <class Done, class Failed>
+void join(route_pointer self, size_t index, Done done, Failed failed, caf::error last_failure = {}) {
+  auto& bootstrap = self->state.config->bootstrap;
+  if (index == bootstrap.size()) return failed(last_failure);
+  auto next = [self, index, done, failed](caf::error& reason) { join(self, index + 1, done, failed, reason); };
+  self->request(self->state.config->node, join_timeout, connect_atom::value, bootstrap[index])
+      .then(
+          [self, done, next](peer_actor& peer) {
+            self->request(peer, join_timeout, snapshot_atom::value).then([done](taken) { done(); }, next);
+          },
+          next);
+}
+
+/// Whoever waits for a server may have lost, with its last link, those who could tell of one.
+void join_again(route_pointer self) {
+  auto& state = self->state;
+  if (!state.may_be_alone || !state.forward || state.config->bootstrap.empty()) return;
+  state.may_be_alone = false;
+  auto look = [self] { servers_changed(self); };
+  join(self, 0, look, [self](const caf::error&) {
+    self->state.may_be_alone = true;
+    self->delayed_send(self, join_pause, changed_atom::value);
+  });
 }
 
 // -- planning -------------------------------------------------------------------------------------------------------
@@ -34,6 +62,7 @@ void no_plan(route_pointer self, caf::error reason) {
   state.refusal = std::move(reason);
   state.waits_for_servers = true;
   state.excluded.clear();
+  join_again(self);
 }
 
 // -- opening --------------------------------------------------------------------------------------------------------
@@ -139,25 +168,6 @@ void open_all(route_pointer self, std::vector<planned_hop> hops) {
   for (size_t i = 0; i < m.fresh.size(); ++i) open_hop(self, i);
 }
 
-/// Asks the first bootstrap node that answers for all it knows.
-void join(route_pointer self, size_t index, caf::error last_failure) {
-  auto& bootstrap = self->state.config->bootstrap;
-  if (bootstrap.empty()) return begin(self, {});
-  if (index == bootstrap.size()) return fail(self, std::move(last_failure));
-  auto next = [self, index](caf::error& reason) { join(self, index + 1, std::move(reason)); };
-  self->request(self->state.config->node, join_timeout, connect_atom::value, bootstrap[index])
-      .then(
-          [self, next](peer_actor& peer) {
-            self->request(peer, join_timeout, snapshot_atom::value)
-                .then(
-                    [self](taken) {
-                      if (is_opening(self->state)) begin(self, {});
-                    },
-                    next);
-          },
-          next);
-}
-
 }  // namespace
 
 void plan(route_pointer self) {
@@ -188,7 +198,15 @@ void open(route_pointer self) {
   auto& state = self->state;
   state.sink_session = session_id::random();
   self->request(state.config->node, connect_timeout, register_atom::value, state.sink_session, step_sink_actor{self})
-      .then([self](taken) { join(self, 0, {}); }, [self](caf::error& reason) { fail(self, std::move(reason)); });
+      .then(
+          [self](taken) {
+            auto plan_it = [self] {
+              if (is_opening(self->state)) begin(self, {});
+            };
+            if (self->state.config->bootstrap.empty()) return plan_it();
+            join(self, 0, plan_it, [self](const caf::error& reason) { fail(self, reason); });
+          },
+          [self](caf::error& reason) { fail(self, std::move(reason)); });
   self->send(state.config->directory, watch_atom::value, directory_watcher_actor{self});
 }
 

@@ -79,7 +79,9 @@ struct route_state {
   bool edge_was_mended = false;
   uint32_t tries = 0;  // since the last output
   caf::error refusal;  // the last, of this gap
+  std::string loss;    // the last hop that was lost, and why
   bool waits_for_servers = false;
+  bool may_be_alone = false;  // a link was lost: maybe the last by which this node hears of servers
   std::vector<recovery_report> recoveries;
 
   // Steps.

@@ -80,6 +80,7 @@ class remote_client : public client {
     settings.route.options.chunk_tokens = options.chunk_tokens;
     settings.route.options.pipeline = options.pipeline;
     settings.route.options.alloc_timeout = options.alloc_timeout;
+    settings.route.options.step_timeout = options.step_timeout;
     settings.route.options.allow = parse_ids(options.allow);
     settings.route.options.block = parse_ids(options.block);
     client_ = spawn_client(system_, std::move(settings));

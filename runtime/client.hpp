@@ -40,6 +40,8 @@ struct client_options {
   uint32_t chunk_tokens = 64;
   bool pipeline = true;
   std::chrono::milliseconds alloc_timeout{0};
+  /// Without a token, however many servers were tried meanwhile, after which a generation is given up.
+  std::chrono::milliseconds step_timeout{60'000};
   /// Ids of servers (what stands in an address between corolla:// and @).  Routes use those allowed alone, any where
   /// there is none, and never those blocked.
   std::vector<std::string> allow, block;

@@ -15,6 +15,10 @@ void client_flags::add_to(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
   app.add_flag("--no-pipeline", no_pipeline_, "waits for each step of a prompt before it sends the next");
+  app.add_option(
+         "--step-timeout-ms", step_timeout_ms_,
+         "milliseconds without a token, however many servers were tried meanwhile, after which it is given up")
+      ->check(CLI::PositiveNumber);
   app.add_option("--alloc-timeout-ms", alloc_timeout_ms_, "milliseconds to wait for room in the servers' caches")
       ->capture_default_str();
   app.add_option("--allow", allow_, "ids of the servers to use, with commas between, and no others")->delimiter(',');
@@ -43,6 +47,7 @@ client_options client_flags::options() const {
   result.chunk_tokens = chunk_tokens_;
   result.pipeline = !no_pipeline_;
   result.alloc_timeout = std::chrono::milliseconds{alloc_timeout_ms_};
+  result.step_timeout = std::chrono::milliseconds{step_timeout_ms_};
   result.swarm = swarm_.options();
   return result;
 }

@@ -25,6 +25,7 @@ class client_flags {
   uint32_t threads_ = 0;
   uint32_t chunk_tokens_ = 64;
   uint32_t alloc_timeout_ms_ = 0;
+  uint32_t step_timeout_ms_ = 60'000;
   swarm_flags swarm_;
 };
 
