@@ -225,7 +225,19 @@ caf::result<taken> take(route_pointer self, step& output) {
     fail(self, reason);
     return reason;
   }
-  const auto& entry = *state.log->find(output.seq);
+  const auto* sent = state.log->find(output.seq);
+  if (sent == nullptr) return make_error(errc::stale, "an output of a step that was not sent");
+  const auto wanted = sent->rows.wanted == rows_wanted::all    ? sent->tokens
+                      : sent->rows.wanted == rows_wanted::last ? std::min(sent->tokens, 1u)
+                                                               : 0u;
+  if (dims[1] != wanted) {
+    auto reason = make_error(
+        errc::bad_tensor, "the last hop answered with a tensor of shape " + model::to_string(dims) + ", and " +
+                              std::to_string(wanted) + " rows were asked for");
+    fail(self, reason);
+    return reason;
+  }
+  const auto& entry = *sent;
   state.done = output.seq;
   state.done_position = entry.position + entry.tokens;
   // What was mended meanwhile says nothing of how fast the chain is.

@@ -5,6 +5,8 @@ namespace corolla::actors::edges {
 namespace {
 
 constexpr auto find_timeout = std::chrono::seconds{10};
+/// Edges that may be looked for at a time: a route gives up some on its way, and a hostile client would never stop.
+constexpr uint32_t most_found_at_once = 16;
 
 std::string name_of(session_pointer self, const peer_id& next) {
   return (self->state.config.client == next ? "the client " : "the next hop ") + next.to_string();
@@ -79,11 +81,23 @@ void pump(session_pointer self, std::optional<outlet>& way) {
 /// Finds the peer and gives `then` an edge to its session; `promise` hears of a failure.
 template <class Then>
 void find(session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise, Then then) {
-  auto failed = [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); };
+  if (self->state.finding >= most_found_at_once) {
+    promise.deliver(make_error(errc::overloaded, "other edges are on their way"));
+    return;
+  }
+  ++self->state.finding;
+  auto failed = [self, promise](caf::error& reason) mutable {
+    --self->state.finding;
+    promise.deliver(std::move(reason));
+  };
+  auto found = [self, then](const edge_actor& edge) mutable {
+    --self->state.finding;
+    then(edge);
+  };
   self->request(self->state.config.connector, find_timeout, connect_atom::value, to.peer)
       .then(
-          [self, to, then, failed](const peer_actor& peer) {
-            self->request(peer, find_timeout, attach_atom::value, to, edge_owner_actor{self}).then(then, failed);
+          [self, to, found, failed](const peer_actor& peer) {
+            self->request(peer, find_timeout, attach_atom::value, to, edge_owner_actor{self}).then(found, failed);
           },
           failed);
 }

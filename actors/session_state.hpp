@@ -42,6 +42,7 @@ struct session_state {
   uint64_t steps = 0;
   uint64_t dropped = 0;
   uint32_t position = 0;  // tokens in the cache
+  uint32_t finding = 0;   // peers of new edges
   // Of a substitute.
   bool restoring = false;      // not all rows have been computed
   uint32_t restore_begun = 0;  // tokens accepted

@@ -67,6 +67,9 @@ class generation {
   }
   size_t server_of_hop(size_t index) { return swarm_.server_of(status().hops.at(index).peer); }
 
+  /// What a last hop that lies would send.
+  answer_ptr<taken> forge(step output) { return user_.start<taken>(route_, step_atom::value, std::move(output)); }
+
   void close() {
     if (!route_) return;
     user_.tell(route_, close_atom::value);
