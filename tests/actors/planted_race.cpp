@@ -5,6 +5,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <array>
+
 namespace {
 
 int written_by_both = 0;
@@ -20,5 +22,8 @@ caf::behavior writer(caf::event_based_actor*) {
 int main() {
   caf::actor_system_config config;
   caf::actor_system system{config};
-  for (int i = 0; i < 2; ++i) caf::anon_send(system.spawn<caf::detached>(writer), 1000);
+  // Both are there before either works: a thread that is done with the first would be used again for the second, and
+  // one thread has no race with itself.
+  const std::array writers{system.spawn<caf::detached>(writer), system.spawn<caf::detached>(writer)};
+  for (const auto& each : writers) caf::anon_send(each, 1000);
 }
