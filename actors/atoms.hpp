@@ -40,6 +40,14 @@ using withdraw_atom = caf::atom_constant<caf::atom("withdraw")>;
 using watch_atom = caf::atom_constant<caf::atom("watch")>;
 using changed_atom = caf::atom_constant<caf::atom("changed")>;
 using audit_atom = caf::atom_constant<caf::atom("audit")>;
+using hand_over_atom = caf::atom_constant<caf::atom("hand_over")>;
+using prepare_atom = caf::atom_constant<caf::atom("prepare")>;
+using leaving_atom = caf::atom_constant<caf::atom("leaving")>;
+using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using offence_atom = caf::atom_constant<caf::atom("offence")>;
+using success_atom = caf::atom_constant<caf::atom("success")>;
+using read_atom = caf::atom_constant<caf::atom("read")>;
+using write_atom = caf::atom_constant<caf::atom("write")>;
 using edge_lost_atom = caf::atom_constant<caf::atom("edge_lost")>;
 
 }  // namespace corolla::actors

@@ -17,6 +17,7 @@
 #include "actors/policy/cache_budget.hpp"
 #include "actors/spawn.hpp"
 #include "actors/wire/limits.hpp"
+#include "model/convert.hpp"
 
 namespace corolla::actors {
 namespace {
@@ -203,16 +204,47 @@ void owner_gone(block_pointer self, const caf::actor_addr& owner) {
   let_in(self);
 }
 
-// -- passes ---------------------------------------------------------------------------------------------------------
-
-bool is_float(model::dtype t) {
-  return t == model::dtype::float32 || t == model::dtype::bfloat16 || t == model::dtype::float16;
+// From now on the pages are the sender's.
+void own(block_pointer self, place& p) {
+  p.owner = caf::actor_cast<caf::actor_addr>(self->current_sender());
+  watch(self, p.owner);
 }
+
+// What `use` makes of the session's place.
+template <class Result, class Use>
+caf::result<Result> with_place(block_state& state, uint64_t cache, Use use) {
+  if (*state.stop) return make_error(errc::stopping, "the block is ending");
+  auto found = state.places.find(cache);
+  if (found == state.places.end()) return make_error(errc::unknown_session, "the session has no place in the cache");
+  try {
+    return use(found->second);
+  } catch (const std::exception& e) {
+    return make_error(errc::bad_tensor, std::string{"keys and values: "} + e.what());
+  }
+}
+
+caf::result<model::tensor> read_cache(block_state& state, const cache_read& what) {
+  return with_place<model::tensor>(state, what.cache, [&](place&) {
+    return state.span->read_cache(what.cache, what.block, what.position, what.tokens);
+  });
+}
+
+caf::result<taken> write_cache(block_pointer self, const cache_write& what) {
+  auto& state = self->state;
+  return with_place<taken>(state, what.cache, [&](place& p) {
+    state.span->write_cache(what.cache, what.block, what.position, what.rows);
+    if (what.block + 1 == p.part.end) p.length = what.position + static_cast<uint32_t>(what.rows.dim(1));
+    own(self, p);
+    return taken{};
+  });
+}
+
+// -- passes ---------------------------------------------------------------------------------------------------------
 
 // The tensor alone, before it is queued.
 caf::error check_tensor(const block_state& state, const place& p, const block_step& step) {
   const auto& x = step.hidden;
-  if (!is_float(x.type()) || !is_float(step.output))
+  if (!model::is_float(x.type()) || !model::is_float(step.output))
     return make_error(errc::bad_tensor, "hidden states are floats, not " + std::string{to_string(x.type())});
   if (x.rank() != 3 || x.dim(0) != p.batch || x.dim(2) != state.span->hidden_size() || x.dim(1) > p.max_length)
     return make_error(
@@ -251,18 +283,15 @@ void run_soon(block_pointer self) {
 
 caf::result<block_output> take_step(block_pointer self, block_step& step) {
   auto& state = self->state;
-  if (*state.stop) return make_error(errc::stopping, "the block is ending");
-  auto found = state.places.find(step.cache);
-  if (found == state.places.end()) return make_error(errc::unknown_session, "the session has no place in the cache");
-  auto& p = found->second;
-  if (auto refusal = check_tensor(state, p, step)) return refusal;
-  p.owner = caf::actor_cast<caf::actor_addr>(self->current_sender());
-  watch(self, p.owner);
-  auto promise = self->make_response_promise<block_output>();
-  policy::waiting_step waiting{step.cache, {p.part.begin, p.part.end}, rows_of(step)};
-  state.queue.push(waiting, {std::move(step), promise});
-  run_soon(self);
-  return promise;
+  return with_place<block_output>(state, step.cache, [&](place& p) -> caf::result<block_output> {
+    if (auto refusal = check_tensor(state, p, step)) return refusal;
+    own(self, p);
+    auto promise = self->make_response_promise<block_output>();
+    policy::waiting_step waiting{step.cache, {p.part.begin, p.part.end}, rows_of(step)};
+    state.queue.push(waiting, {std::move(step), promise});
+    run_soon(self);
+    return promise;
+  });
 }
 
 // Takes out, and answers, what cannot run any more.
@@ -350,6 +379,8 @@ block_impl::behavior_type block(
       [self](reserve_atom, const reserve_request& request) { return reserve(self, request); },
       [self](release_atom, uint64_t cache) { release(self, cache); },
       [self](step_atom, block_step& step) { return take_step(self, step); },
+      [self](read_atom, const cache_read& wanted) { return read_cache(self->state, wanted); },
+      [self](write_atom, const cache_write& given) { return write_cache(self, given); },
       [self](status_atom) { return status(self->state); },
       [self](run_atom) { run_pass(self); },
       [self](tick_atom) { give_up_waiting(self); },

@@ -60,9 +60,11 @@ enum class errc : uint8_t {
   bad_request = 25,
   /// Another connection with the same identity is up.
   duplicate_link = 26,
+  /// The peer's role does not allow it.
+  not_allowed = 27,
 };
 inline constexpr auto first_errc = errc::position_mismatch;
-inline constexpr auto last_errc = errc::duplicate_link;
+inline constexpr auto last_errc = errc::not_allowed;
 
 /// "position_mismatch", ...
 std::string_view to_string(errc code);

@@ -75,6 +75,8 @@ std::string_view to_string(errc code) {
       return "bad_request";
     case errc::duplicate_link:
       return "duplicate_link";
+    case errc::not_allowed:
+      return "not_allowed";
   }
   return "unknown_error";
 }

@@ -22,6 +22,14 @@ std::string to_string(const session_id& id);
 /// Which rows of a step's output the client wants from the last hop.
 enum class rows_wanted : uint8_t { none = 0, last = 1, all = 2 };
 
+/// Append only: the numbers travel.  What a substitute is given before its first step.
+enum class restored_part : uint8_t {
+  none = 0,     ///< nothing: it is a step
+  rows = 1,     ///< what the hop before gave: to be computed
+  cache = 2,    ///< keys and values of one block, as the hop that leaves has them: [B, T, 2 × K × D]
+  outputs = 3,  ///< what that hop gave the next, for the log
+};
+
 }  // namespace corolla::actors
 
 template <>

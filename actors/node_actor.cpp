@@ -58,11 +58,28 @@ void stop(node_pointer self) {
   auto& state = self->state;
   if (state.stopping) return;
   state.stopping = true;
+  *state.settings->stop = true;
   if (state.acceptor) self->send_exit(state.acceptor, caf::exit_reason::user_shutdown);
   // First of all, so that nobody plans over this node again because of what ends now.
   self->request(state.settings->directory, withdraw_timeout, withdraw_atom::value)
       .then([self](taken) { leave(self); }, [self](caf::error&) { leave(self); });
   self->delayed_send(self, stop_timeout, tick_atom::value);
+}
+
+caf::result<uint32_t> drain(node_pointer self) {
+  auto& state = self->state;
+  if (state.stopping) return uint32_t{0};
+  const auto running = sessions::running(self);
+  if (running == 0) {
+    stop(self);
+    return running;
+  }
+  if (!std::exchange(state.draining, true)) {
+    if (state.published) publishing::announce(self);
+    sessions::tell_leaving(self);
+    self->delayed_send(self, state.settings->drain_timeout, stop_atom::value);
+  }
+  return running;
 }
 
 void went_down(node_pointer self, const caf::down_msg& message) {
@@ -71,6 +88,7 @@ void went_down(node_pointer self, const caf::down_msg& message) {
     return;
   }
   sessions::ended(self, message.source);
+  if (self->state.draining && sessions::running(self) == 0) stop(self);
 }
 
 node_actor::behavior_type node(node_pointer self, const node_settings& settings) {
@@ -97,7 +115,13 @@ node_actor::behavior_type node(node_pointer self, const node_settings& settings)
       },
       [self](tick_atom) { self->state.stopping ? end(self) : publishing::sample(self); },
       [self](status_atom) { return status(self); },
-      [self](stop_atom) { stop(self); }};
+      [self](drain_atom) { return drain(self); },
+      [self](stop_atom) {
+        const auto left = sessions::running(self);
+        auto& s = self->state;
+        if (s.draining && !s.stopping && left > 0 && s.settings->left_behind) s.settings->left_behind(left);
+        stop(self);
+      }};
 }
 
 }  // namespace

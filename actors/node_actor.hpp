@@ -1,6 +1,7 @@
 // The process as an actor: its links, its sessions and the address at which it listens.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,9 +21,10 @@ struct served_blocks {
   int64_t hidden_size = 0;
   uint32_t max_positions = 0;
   uint64_t cache_tokens = 0;
-  float steps_per_s = 0;    ///< decode steps, measured at start; 0: unknown
-  float forward_per_s = 0;  ///< prompt tokens, measured at start; 0: unknown
-  std::string numerics;     ///< kernels and dtype, such as "cpu-f32"
+  uint64_t cache_bytes = 1;  ///< keys and values of a token in one block
+  float steps_per_s = 0;     ///< decode steps, measured at start; 0: unknown
+  float forward_per_s = 0;   ///< prompt tokens, measured at start; 0: unknown
+  std::string numerics;      ///< kernels and dtype, such as "cpu-f32"
   block_actor block;
 };
 
@@ -40,6 +42,12 @@ struct node_settings {
   uint32_t max_batch = wire::limits::session_batch;    ///< rows of one session
   uint64_t log_bytes = 256u << 20;                     ///< of all sessions' output logs together
   std::chrono::milliseconds max_alloc_timeout = std::chrono::minutes{1};
+  /// Sessions get so long to find another server when the node is asked to leave.
+  std::chrono::milliseconds drain_timeout = std::chrono::seconds{3};
+  /// Told how many have not, where any have not; may be empty.
+  std::function<void(uint32_t)> left_behind;
+  /// Set when the node begins to end, so that the block does not finish what it computes.
+  std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
 };
 
 /// The node ends itself, and all that its settings name, when told to stop.

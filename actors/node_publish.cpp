@@ -20,6 +20,7 @@ constexpr auto ping_timeout = std::chrono::seconds{2};
 server_record record_of(const node_state& state, uint64_t free_tokens) {
   auto& served = *state.settings->served;
   server_record record;
+  if (state.draining) record.state = server_state::draining;
   record.addresses = state.announce;
   record.model_name = served.model_name;
   record.model = served.digests.model;
@@ -95,15 +96,8 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
   return promise;
 }
 
-void sample(node_pointer self) {
-  auto& state = self->state;
-  if (!state.published || state.stopping) return;
-  self->delayed_send(self, sample_pause, tick_atom::value);
-  if (state.samples++ % samples_a_ping == 0) {
-    ping_links(self);
-    neighbours::tend(self);
-  }
-  self->request(state.settings->served->block, answer_timeout, status_atom::value)
+void announce(node_pointer self) {
+  self->request(self->state.settings->served->block, answer_timeout, status_atom::value)
       .then(
           [self](const block_status& block) {
             auto& s = self->state;
@@ -112,6 +106,17 @@ void sample(node_pointer self) {
             caf::anon_send(s.settings->directory, publish_atom::value, record_of(s, block.free_tokens), uint32_t{0});
           },
           [](caf::error&) {});
+}
+
+void sample(node_pointer self) {
+  auto& state = self->state;
+  if (!state.published || state.stopping) return;
+  self->delayed_send(self, sample_pause, tick_atom::value);
+  if (state.samples++ % samples_a_ping == 0) {
+    ping_links(self);
+    neighbours::tend(self);
+  }
+  announce(self);
 }
 
 }  // namespace corolla::actors::publishing

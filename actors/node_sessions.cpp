@@ -26,7 +26,7 @@ std::string model_text(const std::string& name, const model::digest& digest) {
 caf::error check(node_pointer self, const open_request& request) {
   auto& state = self->state;
   auto& settings = *state.settings;
-  if (state.stopping) return make_error(errc::stopping, "the node is ending");
+  if (state.stopping || state.draining) return make_error(errc::stopping, "the node is leaving");
   if (!settings.served) return make_error(errc::blocks_mismatch, "this node serves no blocks");
   auto& served = *settings.served;
   if (request.blocks.empty() || !served.blocks.contains(request.blocks))
@@ -75,6 +75,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.epoch = request.epoch;
   config.done = request.done;
   config.restoring = request.restoring;
+  config.restorer = request.restorer;
   config.next_restoring = request.next_restoring;
   config.blocks = request.blocks;
   config.batch = request.batch;
@@ -83,6 +84,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.hidden_size = settings.served->hidden_size;
   config.last_hop = request.next == o->client;
   config.cache = cache;
+  config.cache_bytes = settings.served->cache_bytes;
   config.block = settings.served->block;
   config.connector = node_actor{self};
   config.events = o->events;
@@ -95,6 +97,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
       .then(
           [self, o, session](edge_actor& edge) {
             self->send(session, attach_atom::value, edge);
+            if (self->state.draining) self->send(session, leaving_atom::value);
             o->answer.deliver(session_actor{session});
           },
           [self, o, session](caf::error& reason) {
@@ -169,6 +172,18 @@ bool ended(node_pointer self, const caf::actor_addr& source) {
     return true;
   }
   return false;
+}
+
+uint32_t running(node_pointer self) {
+  uint32_t result = 0;
+  for (auto& [id, entry] : self->state.sessions)
+    if (entry.session) ++result;
+  return result;
+}
+
+void tell_leaving(node_pointer self) {
+  for (auto& [id, entry] : self->state.sessions)
+    if (entry.session) self->send(entry.session, leaving_atom::value);
 }
 
 void close_all(node_pointer self) {

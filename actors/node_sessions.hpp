@@ -11,6 +11,10 @@ caf::result<step_sink_actor> find(node_pointer self, const session_id& session);
 caf::result<taken> add_route(node_pointer self, const session_id& session, step_sink_actor sink);
 /// A session or a route has ended: true if it was one.
 bool ended(node_pointer self, const caf::actor_addr& source);
+/// Sessions of clients that are open here.
+uint32_t running(node_pointer self);
+/// Their clients are told that this node is about to leave.
+void tell_leaving(node_pointer self);
 void close_all(node_pointer self);
 
 }  // namespace corolla::actors::sessions

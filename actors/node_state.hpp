@@ -57,6 +57,7 @@ struct node_state {
   float load = 0;
   std::map<peer_id, std::chrono::microseconds> round_trips;  // to linked servers
 
+  bool draining = false;  // no new sessions; ends when those that run have gone
   bool stopping = false;
   static constexpr const char* name = "node";
 };

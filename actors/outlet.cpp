@@ -60,6 +60,12 @@ sent_log::entry entry_of(const step& s) {
           s.hypo_ids, {s.hidden, s.wanted}, s.hidden.bytes().size()};
 }
 
+std::optional<model::tensor> rows_after(const sent_log& log, uint64_t done, uint32_t begin, uint32_t end) {
+  const auto pieces = log.restore(done);
+  if (!pieces || pieces->empty() || pieces->back().position + pieces->back().tokens < end) return std::nullopt;
+  return join(*pieces, begin, end);
+}
+
 void outlet::restore(uint64_t done, std::optional<uint32_t> until) {
   restoring_ = restoring{done, until, 0};
 }
@@ -100,7 +106,7 @@ std::optional<step> outlet::next_rows(const sent_log& log) {
   s.seq = s.done = state.done;
   s.position = state.sent;
   s.wanted = rows_wanted::all;
-  s.restores = true;
+  s.restores = restored_part::rows;
   s.until = *state.until;
   s.hidden = join(*pieces, state.sent, end);
   state.sent = end;

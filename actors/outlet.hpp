@@ -21,6 +21,10 @@ sent_log make_sent_log(uint64_t room, bool keep_done);
 /// The entry of a step whose rows are `s.hidden`.
 sent_log::entry entry_of(const step& s);
 
+/// Positions [begin, end) of the state after step `done`, [B, end - begin, C], in the order that the batch has then;
+/// nullopt where they are kept no more.
+std::optional<model::tensor> rows_after(const sent_log& log, uint64_t done, uint32_t begin, uint32_t end);
+
 /// One way out of a hop.  It gives steps out of the log, oldest first, at most `limits::untaken_steps` of them untaken;
 /// rows that are to be restored come before.  No I/O: whoever owns it sends what `next` gives, and says what became of
 /// it.

@@ -138,6 +138,9 @@ using peer_actor = caf::typed_actor<
     caf::replies_to<snapshot_atom>::with<taken>,
     // Hands a suspicion over.
     caf::reacts_to<suspect_atom, signed_suspicion>,
+    // Asks the node to leave once its sessions have found other servers; answers with how many it has.  Fails with
+    // not_allowed.
+    caf::replies_to<drain_atom>::with<uint32_t>,
     // Round trip of a ping.
     caf::replies_to<ping_atom>::with<std::chrono::microseconds>,
     // Says goodbye with a sentence and ends the link.
@@ -226,6 +229,9 @@ using node_actor = caf::typed_actor<
     caf::reacts_to<connect_atom, crypto::address, std::chrono::milliseconds>,
     // Housekeeping (from itself).
     caf::reacts_to<tick_atom>,
+    // No new sessions; ends once all that run have gone to other servers, or after settings.drain_timeout.  Answers
+    // with how many run.
+    caf::replies_to<drain_atom>::with<uint32_t>,
     // Ends everything: sessions, links, block; the actor is gone when all are, within a bound.
     caf::reacts_to<stop_atom>>;
 
@@ -258,6 +264,8 @@ struct applied_event {
 struct recovery_report {
   model::block_range blocks;  ///< empty: an edge alone
   bool late = false;          ///< what was replaced was late, not lost
+  bool moved = false;         ///< it was leaving
+  bool handed_over = false;   ///< and gave what it had: nothing was computed again
   uint32_t restored_tokens = 0;
   std::chrono::microseconds opening{0};    ///< from when the loss was known until all substitutes were open
   std::chrono::microseconds restoring{0};  ///< from then until they held all rows
@@ -298,7 +306,7 @@ using route_actor = caf::typed_actor<
     caf::replies_to<forward_atom, forward_request>::with<forward_reply>, caf::replies_to<step_atom, step>::with<taken>,
     caf::reacts_to<applied_atom, applied>, caf::reacts_to<failed_atom, session_failed>,
     caf::reacts_to<restored_atom, session_restored>, caf::reacts_to<edge_lost_atom, edge_lost>,
-    caf::replies_to<status_atom>::with<route_status>,
+    caf::reacts_to<leaving_atom, session_leaving>, caf::replies_to<status_atom>::with<route_status>,
     // What each hop's session has done: the proof of what was computed where.
     caf::replies_to<audit_atom>::with<std::vector<session_status>>, caf::reacts_to<close_atom>>;
 

@@ -112,7 +112,8 @@ void restart_deadline(route_pointer self) {
 }
 
 alarm::time_point late_at(const route_state& state) {
-  if (!state.forward || state.mend || state.waits_for_servers || state.done >= state.sent) return alarm::never;
+  const bool is_mending = state.mend && (!state.mend->moves || state.mend->committing);
+  if (!state.forward || is_mending || state.waits_for_servers || state.done >= state.sent) return alarm::never;
   const auto tokens = state.forward->tokens_of(state.done + 1);
   const auto patience = state.patience.of(tokens).value_or(first_patience);
   return std::max({state.waiting_since, state.last_progress, state.last_late}) + patience * (1 << state.late_rounds);
@@ -330,6 +331,7 @@ route_impl::behavior_type route(route_pointer self, const route_config& config) 
       [self](failed_atom, const session_failed& event) { session_ended(self, event); },
       [self](restored_atom, const session_restored& event) { route_mending::session_restored_there(self, event); },
       [self](edge_lost_atom, const edge_lost& event) { route_mending::edge_reported(self, event); },
+      [self](leaving_atom, const session_leaving& event) { route_mending::session_leaving_there(self, event); },
       [self](status_atom) { return status(self); },
       [self](audit_atom) { return audit(self); },
       [self](close_atom) {

@@ -36,7 +36,9 @@ void hop_lost(route_pointer self, size_t index, const std::string& why) {
   }
   auto& m = *state.mend;
   if (index >= m.first && index < m.last) {
-    m.late = false;
+    // It takes with it what it was to hand over.
+    if (m.hands_over) return again(self, state.refusal);
+    m.late = m.moves = false;
   } else if (index + 1 == m.first || index == m.last) {
     again(self, state.refusal);
   }
@@ -44,6 +46,7 @@ void hop_lost(route_pointer self, size_t index, const std::string& why) {
 
 void hop_late(route_pointer self, size_t index) {
   auto& state = self->state;
+  if (state.mend && state.mend->moves && !state.mend->committing) abandon(self);
   if (state.mend || state.now != phase::open || state.hops[index].lost) return;
   mending m;
   m.first = index;
@@ -69,9 +72,11 @@ void edge_broken(route_pointer self, size_t into, const std::string& why) {
 void output_came(route_pointer self) {
   auto& state = self->state;
   state.tries = 0;
-  if (!state.mend || !state.mend->late || state.mend->committing) return;
-  abandon(self);
-  state.excluded.clear();
+  if (state.mend && state.mend->late && !state.mend->committing) {
+    abandon(self);
+    state.excluded.clear();
+  }
+  begin_next(self);
 }
 
 void peer_lost(route_pointer self, const caf::actor_addr& peer, const caf::error& reason) {
@@ -114,6 +119,8 @@ void edge_reported(route_pointer self, const edge_lost& event) {
       if (m.fresh[i].session == event.session)
         // A substitute that cannot reach what comes after it is of no use; the next one may be.
         return fresh_lost(self, i, make_error(event.code, event.text));
+    if (event.epoch == m.epoch && m.hands_over && state.hops[m.first].session == event.session)
+      return hand_over_failed(self, m.epoch, make_error(event.code, event.text));
     if (event.epoch == m.epoch && !fed_by_client(m) && state.hops[m.first - 1].session == event.session)
       return source_failed(self, m.epoch, make_error(errc::unreachable, event.text));
   }
@@ -122,11 +129,25 @@ void edge_reported(route_pointer self, const edge_lost& event) {
     const bool is_last = i + 1 == state.hops.size();
     // What is being replaced takes its edges with it.
     if (state.hops[i].lost || (!is_last && state.hops[i + 1].lost)) return;
-    if (state.mend && state.mend->first <= i + 1 && i + 1 <= state.mend->last) return;
+    if (state.mend && state.mend->first <= i + 1 && i + 1 <= state.mend->last) {
+      if (!state.mend->moves || state.mend->committing) return;
+      abandon(self);  // first what cannot wait
+    }
     if (event.epoch != (is_last ? state.sink_epoch : state.hops[i + 1].epoch)) return;
     if (!is_last && event.code == errc::unknown_session) return hop_lost(self, i + 1, event.text);
     return edge_broken(self, i + 1, event.text);
   }
+}
+
+void session_leaving_there(route_pointer self, const session_leaving& event) {
+  auto& state = self->state;
+  auto mark = [&](hop& h) {
+    if (h.session == event.session) h.leaving = true;
+  };
+  std::for_each(state.hops.begin(), state.hops.end(), mark);
+  state.move_waits = false;
+  if (state.mend) std::for_each(state.mend->fresh.begin(), state.mend->fresh.end(), mark);
+  begin_next(self);
 }
 
 void substitute_refused(route_pointer self, const caf::error& reason) {
@@ -143,8 +164,7 @@ void look_at_deadline(route_pointer self) {
 
 void servers_changed(route_pointer self) {
   auto& state = self->state;
-  if (!state.waits_for_servers) return;
-  state.waits_for_servers = false;
+  state.waits_for_servers = state.move_waits = false;
   begin_next(self);
 }
 

@@ -6,6 +6,8 @@ namespace corolla::actors::route_mending {
 
 /// Restoring a token, where no prompt has shown how long one takes.
 static constexpr auto assumed_per_token = std::chrono::milliseconds{50};
+/// Handing over, while the hop that leaves goes on.
+static constexpr auto hand_over_timeout = std::chrono::seconds{30};
 
 mending* current(route_pointer self, uint64_t epoch) {
   auto& state = self->state;
@@ -41,6 +43,7 @@ void begin(route_pointer self, mending m) {
   m.position = state.done_position;
   m.begun = self->clock().now();
   m.report.late = m.late;
+  m.report.moved = m.moves;
   state.mend = std::move(m);
   state.waits_for_servers = false;
   state.mend->edge_alone ? commit(self) : plan(self);
@@ -55,17 +58,23 @@ void abandon(route_pointer self) {
 
 void again(route_pointer self, caf::error reason) {
   auto& state = self->state;
-  const bool was_late = state.mend->late;
-  const auto late_hop = state.mend->first;
+  auto& m = *state.mend;
+  const auto begin_of = state.hops.begin() + static_cast<std::ptrdiff_t>(m.first);
+  const auto end_of = state.hops.begin() + static_cast<std::ptrdiff_t>(m.last);
+  // Nobody takes anything more from what was about to be replaced.
+  if (is_optional(m) && m.committing) std::for_each(begin_of, end_of, [](hop& h) { h.lost = true; });
+  const bool serves = is_optional(m) && std::none_of(begin_of, end_of, [](const hop& h) { return h.lost; });
+  const bool was_late = m.late;
+  const auto first = m.first;
   abandon(self);
   state.refusal = std::move(reason);
   if (++state.tries > state.config->options.max_recoveries) {
-    // Who was only late may still answer.
-    if (was_late) return;
-    return fail(self, state.refusal);
+    if (!serves) return fail(self, state.refusal);
+    state.move_waits = true;
+    return;
   }
   if (is_opening(state)) return begin(self, {});
-  if (was_late && !state.hops[late_hop].lost) return hop_late(self, late_hop);
+  if (serves && was_late) return hop_late(self, first);
   begin_next(self);
 }
 
@@ -90,29 +99,56 @@ void source_failed(route_pointer self, uint64_t epoch, const caf::error& reason)
   again(self, reason);
 }
 
-static void restore_from_here(route_pointer self) {
+/// The way from the client to the first substitute, and the rows where they are to go.
+static void begin_from_here(route_pointer self) {
   auto& state = self->state;
   auto& m = *state.mend;
   state.substitute.emplace(into(m, 0));
-  state.substitute->restore(m.done, m.position);
+  if (!m.hands_over) state.substitute->restore(m.done, m.position);
   auto epoch = m.epoch;
   self->request(m.fresh[0].peer, answer_timeout, attach_atom::value, into(m, 0), edge_owner_actor{self})
       .then(
           [self, epoch](const edge_actor& edge) {
-            if (current(self, epoch) == nullptr) return self->send(edge, close_atom::value);
+            if (current(self, epoch) == nullptr || !self->state.substitute) return self->send(edge, close_atom::value);
             self->state.substitute->edge = edge;
             pump(self);
           },
           [self, epoch](const caf::error& reason) { source_failed(self, epoch, reason); });
 }
 
+void hand_over_failed(route_pointer self, uint64_t epoch, const caf::error& reason) {
+  auto* m = current(self, epoch);
+  if (m == nullptr) return;
+  self->state.hops[m->first].gives_rows = true;
+  again(self, reason);
+}
+
+static void hand_over(route_pointer self) {
+  auto& state = self->state;
+  auto& m = *state.mend;
+  m.due = self->clock().now() + hand_over_timeout;
+  state.timer.set(self, m.due);
+  // Should that fail, `relink` says so.
+  if (fed_by_client(m))
+    begin_from_here(self);
+  else
+    self->request(state.hops[m.first - 1].control, connect_timeout + answer_timeout, prepare_atom::value, into(m, 0))
+        .then([](taken) {}, [](const caf::error&) {});
+  auto epoch = m.epoch;
+  self->request(
+          state.hops[m.first].control, connect_timeout + answer_timeout, hand_over_atom::value,
+          hand_over_request{into(m, 0), m.done, m.position})
+      .then([](taken) {}, [self, epoch](const caf::error& reason) { hand_over_failed(self, epoch, reason); });
+}
+
 void restore(route_pointer self) {
   auto& state = self->state;
   auto& m = *state.mend;
+  if (m.hands_over) return hand_over(self);
   const auto predicted = state.patience.per_token().value_or(assumed_per_token) * m.position;
   m.due = self->clock().now() + std::max<alarm::time_point::duration>(answer_timeout, predicted * 3);
   state.timer.set(self, m.due);
-  if (fed_by_client(m)) return restore_from_here(self);
+  if (fed_by_client(m)) return begin_from_here(self);
   auto epoch = m.epoch;
   self->request(
           state.hops[m.first - 1].control, connect_timeout + answer_timeout, restore_atom::value,
@@ -171,12 +207,13 @@ static void relink(route_pointer self, const edge_target& to, peer_actor peer, u
             failed);
     return;
   }
-  if (state.substitute && state.substitute->to() == to) {
+  if (state.substitute && state.substitute->to() == to && state.substitute->edge) {
     let_go(self, state.out);
     state.out = std::exchange(state.substitute, std::nullopt);
     state.out->begin_after(last);
     return finish(self);
   }
+  let_go(self, state.substitute);
   self->request(peer, answer_timeout, attach_atom::value, to, edge_owner_actor{self})
       .then(
           [self, epoch, to, last](const edge_actor& edge) {
@@ -227,6 +264,21 @@ void commit(route_pointer self) {
           });
 }
 
+/// A hop that is about to leave is replaced while it goes on.
+static void begin_move(route_pointer self) {
+  auto& state = self->state;
+  auto leaving = std::find_if(state.hops.begin(), state.hops.end(), [](const hop& h) { return h.leaving; });
+  if (leaving == state.hops.end() || state.move_waits) return;
+  // What a step truncates or reorders, no cache has any more: the state after it is the one to hand over.
+  if (state.forward && state.forward->is_alone() && state.done < state.sent) return;
+  state.excluded.insert(leaving->plan.peer);
+  mending m;
+  m.first = static_cast<size_t>(leaving - state.hops.begin());
+  m.last = m.first + 1;
+  m.moves = true;
+  begin(self, std::move(m));
+}
+
 void begin_next(route_pointer self) {
   auto& state = self->state;
   if (state.mend || state.now != phase::open || state.waits_for_servers) return;
@@ -238,7 +290,7 @@ void begin_next(route_pointer self) {
     m.last = static_cast<size_t>(std::find_if_not(first, state.hops.end(), is_lost) - state.hops.begin());
     return begin(self, std::move(m));
   }
-  if (state.broken.empty()) return;
+  if (state.broken.empty()) return begin_move(self);
   auto broken = state.broken.extract(state.broken.begin());
   m.first = m.last = broken.key();
   m.edge_alone = true;

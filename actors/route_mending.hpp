@@ -24,6 +24,7 @@ void peer_lost(route_pointer self, const caf::actor_addr& peer, const caf::error
 void session_ended(route_pointer self, const session_failed& event);
 void session_restored_there(route_pointer self, const session_restored& event);
 void edge_reported(route_pointer self, const edge_lost& event);
+void session_leaving_there(route_pointer self, const session_leaving& event);
 /// The first substitute takes nothing more from here.
 void substitute_refused(route_pointer self, const caf::error& reason);
 /// Substitutes that take too long are replaced.
@@ -44,6 +45,10 @@ inline bool is_opening(const route_state& state) {
   return state.now == phase::opening;
 }
 /// The client is the hop before the gap, or behind it.
+/// What is replaced serves as long as it is not.
+inline bool is_optional(const mending& m) {
+  return m.late || m.moves;
+}
 inline bool fed_by_client(const mending& m) {
   return m.first == 0;
 }
@@ -59,8 +64,10 @@ void abandon(route_pointer self);
 void again(route_pointer self, caf::error reason);
 /// Looks for servers, and opens sessions at them; then comes `restore`, or `commit` where there is nothing to restore.
 void plan(route_pointer self);
-/// Has the hop before the gap send its rows to the first substitute.
+/// Has the hop that leaves give what it has to the substitute, or the one before the gap send its rows to the first.
 void restore(route_pointer self);
+/// A hop that leaves could not hand over.
+void hand_over_failed(route_pointer self, uint64_t epoch, const caf::error& reason);
 /// Switches the hops around the gap over to the substitutes, which hold all that they need: first the hop behind it
 /// takes nothing more of what was before, then the hop before it sends there no more.
 void commit(route_pointer self);

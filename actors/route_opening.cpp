@@ -50,9 +50,13 @@ void no_plan(route_pointer self, caf::error reason) {
   auto& state = self->state;
   // Where servers refused, what they said tells more than that nobody else is left.
   if (is_opening(state)) return fail(self, state.refusal ? state.refusal : reason);
-  const bool was_late = state.mend->late;
+  const bool serves = is_optional(*state.mend);
   abandon(self);
-  if (was_late) return;
+  if (serves) {
+    state.excluded.clear();
+    state.move_waits = true;
+    return;
+  }
   // The deadline of the output ends this.  A server that joins is told of by the directory; one that was full is asked
   // again after a while, and not by all routes at the same time.
   if (state.refusal && code_of(state.refusal) == errc::no_room) {
@@ -99,6 +103,7 @@ open_request request_for(route_pointer self, const mending& m, size_t index) {
   }
   request.done = m.done;
   request.restoring = m.position > 0;
+  request.restorer = m.hands_over ? state.hops[m.first].plan.peer : request.upstream;
   request.next_restoring = request.restoring && !is_last;
   return request;
 }
@@ -162,7 +167,13 @@ void open_all(route_pointer self, std::vector<planned_hop> hops) {
     h.plan = planned;
     h.session = session_id::random();
     h.epoch = m.epoch;
+    h.applied = m.done;
     m.fresh.push_back(std::move(h));
+  }
+  // Only the like of it can take over what a hop has.
+  if (m.moves && m.last - m.first == 1 && hops.size() == 1 && m.position > 0) {
+    auto& old = self->state.hops[m.first];
+    m.report.handed_over = m.hands_over = !old.gives_rows && hops[0].dtype == old.plan.dtype;
   }
   m.opens_left = m.fresh.size();
   for (size_t i = 0; i < m.fresh.size(); ++i) open_hop(self, i);

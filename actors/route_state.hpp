@@ -31,7 +31,9 @@ struct hop {
   uint64_t epoch = 0;    // of the edge into it
   uint64_t applied = 0;  // highest seq that it reported
   bool lost = false;
-  bool restored = false;  // of a substitute
+  bool leaving = false;     // its server is about to leave
+  bool gives_rows = false;  // and could not hand over: the hop before it restores the next
+  bool restored = false;    // of a substitute
   policy::recent_median decode_micros;
 };
 
@@ -41,7 +43,9 @@ struct mending {
   uint64_t epoch = 0;
   size_t first = 0, last = 0;
   bool edge_alone = false;
-  bool late = false;  // what is replaced may still answer, and then stays
+  bool late = false;        // what is replaced may still answer, and then stays
+  bool moves = false;       // what is replaced goes on until then
+  bool hands_over = false;  // and gives the substitute what it has
   bool committing = false;
   uint64_t done = 0;      // the step whose state is restored; steps carry no higher one meanwhile
   uint32_t position = 0;  // tokens after it
@@ -81,6 +85,7 @@ struct route_state {
   caf::error refusal;  // the last, of this gap
   std::string loss;    // the last hop that was lost, and why
   bool waits_for_servers = false;
+  bool move_waits = false;    // whoever leaves has nobody to go to
   bool may_be_alone = false;  // a link was lost: maybe the last by which this node hears of servers
   std::vector<recovery_report> recoveries;
 

@@ -96,8 +96,9 @@ peer_actor::behavior_type self_peer(self_pointer self, const node_actor& node, c
       },
       // Records are the directory's own already.
       [](record_atom, const signed_server_record&) { return taken{}; }, [](snapshot_atom) { return taken{}; },
-      [](suspect_atom, const signed_suspicion&) {}, [](ping_atom) { return std::chrono::microseconds{0}; },
-      [](close_atom, errc, const std::string&) {}};
+      [](suspect_atom, const signed_suspicion&) {},
+      [self, node](drain_atom) { return self->delegate(node, drain_atom::value); },
+      [](ping_atom) { return std::chrono::microseconds{0}; }, [](close_atom, errc, const std::string&) {}};
 }
 
 }  // namespace

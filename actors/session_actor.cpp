@@ -29,8 +29,22 @@ void fail(session_pointer self, errc code, const std::string& text) {
   self->quit();
 }
 
-static void block_failed(session_pointer self, const caf::error& reason) {
+void block_failed(session_pointer self, const caf::error& reason) {
   fail(self, code_of(reason), "blocks " + to_string(self->state.config.blocks) + ": " + sentence(reason));
+}
+
+std::string misfit(const session_config& config, const step& s) {
+  const auto& x = s.hidden;
+  if (x.type() != model::dtype::float32 && x.type() != model::dtype::bfloat16)
+    return "hidden states come as float32 or bfloat16, not as " + std::string{to_string(x.type())};
+  if (x.rank() != 3 || x.dim(0) != config.batch || x.dim(1) > config.max_length || x.dim(2) != config.hidden_size)
+    return "hidden states of shape " + model::to_string(x.dims()) + ", and the session's is [" +
+           std::to_string(config.batch) + ", T, " + std::to_string(config.hidden_size) + "] with T up to " +
+           std::to_string(config.max_length);
+  const auto& order = s.hypo_ids;
+  if (!order.empty() && (order.size() != config.batch || *std::max_element(order.begin(), order.end()) >= config.batch))
+    return "hypo_ids do not name the session's " + std::to_string(config.batch) + " rows";
+  return {};
 }
 
 // -- deadlines ------------------------------------------------------------------------------------------------------
@@ -74,7 +88,7 @@ void tick(session_pointer self) {
 void on_down(session_pointer self, const caf::down_msg& down) {
   auto& state = self->state;
   if (down.source == state.config.events) return self->quit();  // nobody is left to be told
-  if (edges::down(self, down)) return;
+  if (edges::down(self, down) || handing::down(self, down)) return;
   if (down.source == state.config.block)
     fail(
         self, errc::compute_failed, "blocks " + to_string(state.config.blocks) + " are gone: " + sentence(down.reason));
@@ -84,21 +98,6 @@ void on_down(session_pointer self, const caf::down_msg& down) {
 
 uint32_t num_tokens(const step& s) {
   return static_cast<uint32_t>(s.hidden.dim(1));
-}
-
-// What is wrong with a step's tensor; an empty text if nothing is.
-std::string misfit(const session_config& config, const step& s) {
-  const auto& x = s.hidden;
-  if (x.type() != model::dtype::float32 && x.type() != model::dtype::bfloat16)
-    return "hidden states come as float32 or bfloat16, not as " + std::string{to_string(x.type())};
-  if (x.rank() != 3 || x.dim(0) != config.batch || x.dim(1) > config.max_length || x.dim(2) != config.hidden_size)
-    return "hidden states of shape " + model::to_string(x.dims()) + ", and the session's is [" +
-           std::to_string(config.batch) + ", T, " + std::to_string(config.hidden_size) + "] with T up to " +
-           std::to_string(config.max_length);
-  const auto& order = s.hypo_ids;
-  if (!order.empty() && (order.size() != config.batch || *std::max_element(order.begin(), order.end()) >= config.batch))
-    return "hypo_ids do not name the session's " + std::to_string(config.batch) + " rows";
-  return {};
 }
 
 caf::error refusal(const session_state& state, policy::verdict verdict, const step& s) {
@@ -133,10 +132,10 @@ caf::error refusal(const session_state& state, policy::verdict verdict, const st
   return {};
 }
 
-// Rows that this session's block is to hold before its first step.
+// Rows that this session's block is to compute before its first step.
 caf::error judge_restored(const session_state& state, const step& s) {
   const auto name = "rows from " + std::to_string(s.position) + " of " + std::to_string(s.until) + " to restore";
-  if (!state.restoring || s.epoch != state.order->epoch())
+  if (!state.restoring || s.epoch != state.order->epoch() || state.chunk_tokens != 0)
     return make_error(errc::stale, name + " came, and none are awaited of epoch " + std::to_string(s.epoch));
   if (auto text = misfit(state.config, s); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
   if (s.seq != state.order->last() || s.position != state.restore_begun || num_tokens(s) == 0 ||
@@ -174,13 +173,14 @@ caf::error accept_next(session_state& state, const step& s, bool& old) {
 
 caf::result<taken> take_step(session_pointer self, step& s) {
   auto& state = self->state;
-  if (s.from != state.config.upstream) {
+  if (s.from != (s.restores == restored_part::none ? state.config.upstream : state.config.restorer)) {
     ++state.dropped;
     return make_error(errc::not_yours, "the session takes steps from another peer");
   }
   if (state.accepted.size() >= max_accepted) return make_error(errc::overloaded, "too many steps wait to be computed");
+  if (s.restores == restored_part::cache || s.restores == restored_part::outputs) return handing::take_part(self, s);
   bool old = false;
-  auto reason = s.restores ? accept_restored(state, s) : accept_next(state, s, old);
+  auto reason = s.restores == restored_part::rows ? accept_restored(state, s) : accept_next(state, s, old);
   if (reason) return reason;
   if (old) return taken{};
   auto promise = self->make_response_promise<taken>();
@@ -209,7 +209,7 @@ model::tensor cut(const model::tensor& hidden, rows_wanted wanted) {
 bool log_output(session_state& state, step& s, model::tensor hidden, uint32_t micros, session_pointer self) {
   const auto tokens = static_cast<uint32_t>(hidden.dim(1));
   state.position = s.position + tokens;
-  if (s.restores) {
+  if (s.restores == restored_part::rows) {
     state.restored = state.position;
     s.hidden = std::move(hidden);
     return state.config.last_hop || state.log->append_restored(entry_of(s));
@@ -236,16 +236,19 @@ void output_ready(session_pointer self, block_output& output) {
     done.answer.deliver(make_error(errc::no_room, "the output log is full"));
     return fail(self, errc::no_room, "the output log is full");
   }
-  if (s.restores && state.restored == s.until) {
-    state.restoring = false;
-    self->send(state.config.events, restored_atom::value, session_restored{state.config.id, state.order->epoch()});
-  }
+  if (s.restores == restored_part::rows && state.restored == s.until) restored(self);
   done.answer.deliver(taken{});
   edges::pump(self);
   ask_block(self);
 }
 
 }  // namespace
+
+void restored(session_pointer self) {
+  auto& state = self->state;
+  state.restoring = false;
+  self->send(state.config.events, restored_atom::value, session_restored{state.config.id, state.order->epoch()});
+}
 
 // What the block has and what the next hop has not taken stay within the window together: the block is never asked for
 // more than can be handed on.
@@ -292,11 +295,18 @@ session_impl::behavior_type session(session_pointer self, session_config config)
   self->monitor(state.config.block);
   return {
       [self](step_atom, step& s) { return take_step(self, s); },
-      [self](refused_atom, const step_refused& why) { edges::refused(self, why); },
+      [self](refused_atom, const step_refused& why) {
+        if (!handing::refused(self, why)) edges::refused(self, why);
+      },
       [self](accept_atom, const accept_request& request) { return edges::accept(self, request); },
       [self](restore_atom, const restore_request& request) { return edges::restore(self, request); },
+      [self](hand_over_atom, const hand_over_request& request) { return handing::begin(self, request); },
+      [self](prepare_atom, const edge_target& to) { return edges::prepare(self, to); },
       [self](relink_atom, const relink_request& request) { return edges::relink(self, request); },
       [self](close_atom) { self->quit(); },
+      [self](leaving_atom) {
+        self->send(self->state.config.events, leaving_atom::value, session_leaving{self->state.config.id});
+      },
       [self](tick_atom) { tick(self); },
       [self](status_atom) { return status(self->state); },
       [self](attach_atom, const edge_actor& edge) { edges::attach_first(self, edge); },

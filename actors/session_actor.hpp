@@ -18,15 +18,17 @@ struct session_config {
   edge_target next;             ///< where outputs go first
   uint64_t epoch = 1;           ///< of the edge that steps come by
   uint64_t done = 0;            ///< the step after which the session begins
-  bool restoring = false;       ///< its upstream restores rows before the first step
+  bool restoring = false;       ///< it is restored before the first step
+  peer_id restorer;             ///< by whom: `upstream`, with rows, or the hop that leaves
   bool next_restoring = false;  ///< and so does the next hop, out of what this one computes
   model::block_range blocks;
   uint32_t batch = 1;
   uint32_t max_length = 0;
   model::dtype wire = model::dtype::float32;  ///< of outputs
   int64_t hidden_size = 0;
-  bool last_hop = false;  ///< outputs go to the client
-  uint64_t cache = 0;     ///< reserved at `block`; the session releases it when it ends
+  bool last_hop = false;     ///< outputs go to the client
+  uint64_t cache = 0;        ///< reserved at `block`; the session releases it when it ends
+  uint64_t cache_bytes = 1;  ///< keys and values of a token in one block
   block_actor block;
   connector_actor connector;  ///< finds the peers of later edges
   session_events_actor events;

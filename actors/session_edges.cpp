@@ -20,19 +20,12 @@ std::optional<outlet>* way_of(session_pointer self, uint64_t epoch) {
   return nullptr;
 }
 
-void let_go(session_pointer self, outlet& way) {
-  if (!way.edge) return;
-  self->demonitor(way.edge.address());
-  self->send(way.edge, close_atom::value);
-  way.edge = nullptr;
-}
-
 /// An edge is of no more use.  The session lives on, and its client decides what comes next.
 void lost(session_pointer self, uint64_t epoch, errc code, std::string text) {
   auto* way = way_of(self, epoch);
   if (way == nullptr || !(*way)->edge) return;
   auto& state = self->state;
-  let_go(self, **way);
+  let_go(self, (*way)->edge);
   if (way == &state.out) restart(self, state.next_due, 0);
   if (way == &state.substitute) way->reset();
   self->send(state.config.events, edge_lost_atom::value, edge_lost{state.config.id, epoch, code, std::move(text)});
@@ -78,9 +71,18 @@ void pump(session_pointer self, std::optional<outlet>& way) {
   }
 }
 
-/// Finds the peer and gives `then` an edge to its session; `promise` hears of a failure.
-template <class Then>
-void find(session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise, Then then) {
+}  // namespace
+
+void let_go(session_pointer self, edge_actor& edge) {
+  if (!edge) return;
+  self->demonitor(edge.address());
+  self->send(edge, close_atom::value);
+  edge = nullptr;
+}
+
+void find(
+    session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise,
+    std::function<void(const edge_actor&)> then) {
   if (self->state.finding >= most_found_at_once) {
     promise.deliver(make_error(errc::overloaded, "other edges are on their way"));
     return;
@@ -90,7 +92,7 @@ void find(session_pointer self, const edge_target& to, caf::typed_response_promi
     --self->state.finding;
     promise.deliver(std::move(reason));
   };
-  auto found = [self, then](const edge_actor& edge) mutable {
+  auto found = [self, then = std::move(then)](const edge_actor& edge) {
     --self->state.finding;
     then(edge);
   };
@@ -101,8 +103,6 @@ void find(session_pointer self, const edge_target& to, caf::typed_response_promi
           },
           failed);
 }
-
-}  // namespace
 
 void pump(session_pointer self) {
   pump(self, self->state.out);
@@ -128,29 +128,41 @@ caf::result<accepted> accept(session_pointer self, const accept_request& request
   return accepted{state.order->last(), state.order->position()};
 }
 
+/// A way to a substitute, in the place of any other.
+static caf::result<taken> add_substitute(session_pointer self, outlet way) {
+  auto& state = self->state;
+  const auto to = way.to();
+  if (way_of(self, to.epoch) != nullptr) return make_error(errc::stale, "an edge of this epoch is there already");
+  if (state.substitute) let_go(self, state.substitute->edge);
+  state.substitute = std::move(way);
+  auto promise = self->make_response_promise<taken>();
+  find(self, to, promise, [self, to, promise](const edge_actor& edge) mutable {
+    auto& substitute = self->state.substitute;
+    if (!substitute || substitute->to() != to || substitute->edge) {
+      self->send(edge, close_atom::value);
+      promise.deliver(make_error(errc::stale, "another substitute is restored by now"));
+      return;
+    }
+    self->monitor(edge);
+    substitute->edge = edge;
+    pump(self);
+    promise.deliver(taken{});
+  });
+  return promise;
+}
+
+caf::result<taken> prepare(session_pointer self, const edge_target& to) {
+  return add_substitute(self, outlet{to});
+}
+
 caf::result<taken> restore(session_pointer self, const restore_request& request) {
   auto& state = self->state;
   const auto pieces = state.log->restore(request.done);
   if (state.restoring || !pieces || request.done > state.log->last())
     return make_error(errc::gap, "the rows after step " + std::to_string(request.done) + " are not kept here");
-  if (way_of(self, request.to.epoch) != nullptr)
-    return make_error(errc::stale, "an edge of this epoch is there already");
-  if (state.substitute) let_go(self, *state.substitute);
-  state.substitute.emplace(request.to);
-  state.substitute->restore(request.done, pieces->empty() ? 0 : pieces->back().position + pieces->back().tokens);
-  auto promise = self->make_response_promise<taken>();
-  find(self, request.to, promise, [self, to = request.to, promise](const edge_actor& edge) mutable {
-    auto& way = self->state.substitute;
-    if (!way || way->to() != to || way->edge) {
-      promise.deliver(make_error(errc::stale, "another substitute is restored by now"));
-      return;
-    }
-    self->monitor(edge);
-    way->edge = edge;
-    pump(self);
-    promise.deliver(taken{});
-  });
-  return promise;
+  outlet way{request.to};
+  way.restore(request.done, pieces->empty() ? 0 : pieces->back().position + pieces->back().tokens);
+  return add_substitute(self, std::move(way));
 }
 
 caf::result<taken> relink(session_pointer self, const relink_request& request) {
@@ -164,7 +176,7 @@ caf::result<taken> relink(session_pointer self, const relink_request& request) {
     return make_error(
         errc::stale, "epoch " + std::to_string(request.to.epoch) + " is not above " +
                          std::to_string(state.out->to().epoch) + ", which is in force");
-  let_go(self, *state.out);
+  let_go(self, state.out->edge);
   restart(self, state.next_due, 0);
   if (state.substitute && state.substitute->to() == request.to && state.substitute->edge) {
     state.out = std::exchange(state.substitute, std::nullopt);
@@ -179,6 +191,7 @@ caf::result<taken> relink(session_pointer self, const relink_request& request) {
   find(self, request.to, promise, [self, to = request.to, promise](const edge_actor& edge) mutable {
     auto& way = self->state.out;
     if (way->to() != to || way->edge) {
+      self->send(edge, close_atom::value);
       promise.deliver(make_error(errc::stale, "another edge is in force by now"));
       return;
     }

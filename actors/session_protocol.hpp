@@ -42,8 +42,8 @@ errc code_of(const caf::error& reason);
 
 // -- steps --------------------------------------------------------------------------------------------------------
 
-/// One request to a session: truncate to `position`, append the T tokens of `hidden`.  One that restores brings rows
-/// that a lost hop had: a substitute computes them before its first step.
+/// One request to a session: truncate to `position`, append the T tokens of `hidden`.  One that restores brings what a
+/// hop had that is lost or leaves.
 struct step {
   uint64_t epoch = 0;
   uint64_t seq = 0;   ///< 1, 2, 3, …: decides whether it is applied
@@ -51,8 +51,9 @@ struct step {
   uint32_t position = 0;
   rows_wanted wanted = rows_wanted::last;
   std::vector<uint32_t> hypo_ids;  ///< empty, or B row indices
-  bool restores = false;           ///< `seq` is then the step whose state is restored
+  restored_part restores{};        ///< if any, `seq` is the step whose state is restored
   uint32_t until = 0;              ///< tokens to be restored in all
+  uint32_t block = 0;              ///< of keys and values
   model::tensor hidden;            ///< [B, T, C], T may be 0
   peer_id from;                    ///< stamped by the link it came on, never read from the wire
 };
@@ -101,7 +102,8 @@ struct open_request {
   peer_id next;                                ///< who receives outputs: the client itself for the last hop
   session_id next_session;                     ///< and into which of its sessions
   uint64_t done = 0;                           ///< the session begins after this step; more than 0 for a substitute
-  bool restoring = false;                      ///< its upstream restores rows before the first step
+  bool restoring = false;                      ///< it is restored before the first step
+  peer_id restorer;                            ///< by whom: the hop before it, with rows, or the one that leaves
   bool next_restoring = false;                 ///< and so does the next hop, whose rows this one gives
 };
 
@@ -132,10 +134,16 @@ struct edge_lost {
   std::string text;
 };
 
+/// The server is about to leave: the session goes on until its client has another, or the server's patience ends.
+struct session_leaving {
+  session_id session;
+};
+
 /// SESSION EVENTS: the client's ear for one session (its route actor, or that one's proxy on a server).
 using session_events_actor = caf::typed_actor<
     caf::reacts_to<applied_atom, applied>, caf::reacts_to<failed_atom, session_failed>,
-    caf::reacts_to<restored_atom, session_restored>, caf::reacts_to<edge_lost_atom, edge_lost>>;
+    caf::reacts_to<restored_atom, session_restored>, caf::reacts_to<edge_lost_atom, edge_lost>,
+    caf::reacts_to<leaving_atom, session_leaving>>;
 
 /// What a session is and has done: the proof of what was computed where.
 struct session_status {
@@ -165,6 +173,12 @@ struct restore_request {
   edge_target to;
   uint64_t done = 0;
 };
+/// The state after step `done`, of `tokens` tokens, goes to a substitute of the same blocks: keys, values and log.
+struct hand_over_request {
+  edge_target to;
+  uint64_t done = 0;
+  uint32_t tokens = 0;
+};
 /// From now on outputs go there, beginning with step `last + 1`.
 struct relink_request {
   edge_target to;
@@ -177,6 +191,10 @@ using session_control_actor = caf::typed_actor<
     caf::replies_to<accept_atom, accept_request>::with<accepted>,
     // Answers once it has begun; fails with gap where the rows are kept no more, or what finding the peer failed with.
     caf::replies_to<restore_atom, restore_request>::with<taken>,
+    // The same, and fails with gap also where the cache does not hold so many tokens.
+    caf::replies_to<hand_over_atom, hand_over_request>::with<taken>,
+    // Finds the way to a substitute that another restores, so that `relink` will not have to; fails as it would.
+    caf::replies_to<prepare_atom, edge_target>::with<taken>,
     // Fails with gap where step `last + 1` is kept no more, or what finding the peer failed with.
     caf::replies_to<relink_atom, relink_request>::with<taken>, caf::replies_to<status_atom>::with<session_status>,
     // Ends the session and frees its cache and log.
@@ -184,7 +202,9 @@ using session_control_actor = caf::typed_actor<
 
 /// SESSION: one client's place in one span of blocks.
 using session_actor = session_control_actor::extend<
-    caf::replies_to<step_atom, step>::with<taken>, caf::reacts_to<refused_atom, step_refused>>;
+    caf::replies_to<step_atom, step>::with<taken>, caf::reacts_to<refused_atom, step_refused>,
+    // Its node is about to leave: the client is told.
+    caf::reacts_to<leaving_atom>>;
 
 // -- blocks -------------------------------------------------------------------------------------------------------
 
@@ -206,6 +226,19 @@ struct block_output {
   uint32_t micros = 0;  ///< of the pass that computed it
   uint32_t rows = 0;    ///< rows (B × T of all its steps) in that pass
 };
+/// Positions [position, position + tokens) of what one block keeps for a session.
+struct cache_read {
+  uint64_t cache = 0;
+  uint32_t block = 0;
+  uint32_t position = 0;
+  uint32_t tokens = 0;
+};
+struct cache_write {
+  uint64_t cache = 0;
+  uint32_t block = 0;
+  uint32_t position = 0;
+  model::tensor rows;  ///< [B, T, 2 × K × D]
+};
 struct block_status {
   model::block_range blocks;
   uint64_t cache_tokens = 0;
@@ -225,7 +258,10 @@ using block_actor = caf::typed_actor<
     // Gives the pages back, behind the pass under way.
     caf::reacts_to<release_atom, uint64_t>,
     // Fails with bad_tensor, not_finite, position_mismatch, compute_failed, stopping.
-    caf::replies_to<step_atom, block_step>::with<block_output>, caf::replies_to<status_atom>::with<block_status>>;
+    caf::replies_to<step_atom, block_step>::with<block_output>,
+    // Keys and values, as model::span reads and writes them.  Fail with unknown_session, bad_tensor, stopping.
+    caf::replies_to<read_atom, cache_read>::with<model::tensor>, caf::replies_to<write_atom, cache_write>::with<taken>,
+    caf::replies_to<status_atom>::with<block_status>>;
 
 }  // namespace corolla::actors
 
@@ -246,6 +282,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::edge_target)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::accept_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::accepted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::restore_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::hand_over_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_leaving)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::cache_read)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::cache_write)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::relink_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::reserve_request)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,19 @@ namespace corolla::actors {
 struct accepted_step {
   step request;
   caf::typed_response_promise<taken> answer;
+};
+
+/// What goes to a substitute while this session goes on: of each chunk of tokens the keys and values block by block,
+/// and then the outputs.
+struct handing_over {
+  edge_target to;
+  edge_actor edge;        // null until it is found
+  uint64_t done = 0;      // the step whose state it is
+  uint32_t until = 0;     // tokens in all
+  uint32_t position = 0;  // of the next chunk
+  uint32_t block = 0;     // next of the chunk; the end of the blocks: its outputs
+  uint32_t untaken = 0;   // parts
+  bool reading = false;   // the block is asked
 };
 
 struct session_state {
@@ -43,11 +57,16 @@ struct session_state {
   uint64_t dropped = 0;
   uint32_t position = 0;  // tokens in the cache
   uint32_t finding = 0;   // peers of new edges
+  std::optional<handing_over> handing;
   // Of a substitute.
   bool restoring = false;      // not all rows have been computed
   uint32_t restore_begun = 0;  // tokens accepted
   uint32_t restore_until = 0;  // tokens in all; 0: not known yet
-  uint32_t restored = 0;       // tokens computed
+  uint32_t restored = 0;       // tokens computed, or taken over
+  // Where it takes over: of the chunk that is coming.
+  uint32_t chunk_tokens = 0;
+  uint32_t chunk_block = 0;  // the next; 0: a chunk begins
+  uint32_t unwritten = 0;    // parts that the block has not taken
   // When the block's next answer, and the next hop's, is overdue.
   alarm::time_point block_due = alarm::never;
   alarm::time_point next_due = alarm::never;
@@ -66,14 +85,27 @@ void fail(session_pointer self, errc code, const std::string& text);
 void restart(session_pointer self, alarm::time_point& due, size_t awaited);
 /// Gives the block what the next hop has room for.
 void ask_block(session_pointer self);
+/// All that was to be restored is there.
+void restored(session_pointer self);
+/// What is wrong with a step's tensor; an empty text if nothing is.
+std::string misfit(const session_config& config, const step& s);
+/// The block cannot go on with this session.
+void block_failed(session_pointer self, const caf::error& reason);
 
 namespace edges {
 
+/// Finds the peer and gives `then` an edge to its session; `promise` hears of a failure.
+void find(
+    session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise,
+    std::function<void(const edge_actor&)> then);
+/// The edge is given up.
+void let_go(session_pointer self, edge_actor& edge);
 /// Sends what may go, on both ways out.
 void pump(session_pointer self);
 void attach_first(session_pointer self, const edge_actor& edge);
 caf::result<accepted> accept(session_pointer self, const accept_request& request);
 caf::result<taken> restore(session_pointer self, const restore_request& request);
+caf::result<taken> prepare(session_pointer self, const edge_target& to);
 caf::result<taken> relink(session_pointer self, const relink_request& request);
 /// The next hop, or the substitute, said no to what it had taken.
 void refused(session_pointer self, const step_refused& why);
@@ -83,4 +115,17 @@ bool down(session_pointer self, const caf::down_msg& down);
 void overdue(session_pointer self);
 
 }  // namespace edges
+
+namespace handing {
+
+/// Sends the state after a step to a substitute, beside whatever the session does.
+caf::result<taken> begin(session_pointer self, const hand_over_request& request);
+/// Of a session that takes over: keys and values, or outputs.
+caf::result<taken> take_part(session_pointer self, step& part);
+/// True if it was the edge that parts went by.
+bool down(session_pointer self, const caf::down_msg& down);
+/// The substitute said no to a part; true if it was one.
+bool refused(session_pointer self, const step_refused& why);
+
+}  // namespace handing
 }  // namespace corolla::actors

@@ -8,6 +8,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/stack.h>
 
 namespace corolla::model {
 
@@ -130,6 +131,11 @@ kv_cache::session* kv_cache::find(uint64_t id) {
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
+const kv_cache::session* kv_cache::find(uint64_t id) const {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
 at::Tensor kv_cache::rows_in(
     const at::Tensor& slots, const session& s, const stretch& part, int64_t from, int64_t T) const {
   const auto token = shape_.num_heads * shape_.head_dim;
@@ -165,6 +171,18 @@ std::vector<kv_cache::stored> kv_cache::read(int64_t block, const session& s, in
     result.push_back({part.row, rows(pools_[block].keys), rows(pools_[block].values)});
   }
   return result;
+}
+
+at::Tensor kv_cache::copy(int64_t block, const session& s, int64_t position, int64_t T) const {
+  std::vector<at::Tensor> rows;
+  for (const auto& part : s.stretches) {
+    const auto of = [&](const at::Tensor& slots) {
+      if (part.first_slot >= 0) return rows_in(slots, s, part, position, T);
+      return at::index_select(slots, 0, part.slots.narrow(0, position, T)).unsqueeze(0);
+    };
+    rows.push_back(at::stack({of(pools_[block].keys), of(pools_[block].values)}, /*dim=*/2));
+  }
+  return at::cat(rows);
 }
 
 void kv_cache::reorder(const session& s, std::span<const uint32_t> order, int64_t length) {

@@ -73,6 +73,7 @@ class kv_cache {
   void release(uint64_t id);
   /// Null for an id that is not reserved.
   session* find(uint64_t id);
+  const session* find(uint64_t id) const;
 
   /// Row i becomes what row order[i] was, in its first `length` positions.
   void reorder(const session& s, std::span<const uint32_t> order, int64_t length);
@@ -80,6 +81,8 @@ class kv_cache {
   void write(int64_t block, const session& s, int64_t position, const at::Tensor& keys, const at::Tensor& values);
   /// The first S positions of every row in one block: views where a stretch's pages lie together, else copies.
   std::vector<stored> read(int64_t block, const session& s, int64_t S) const;
+  /// A copy of positions [position, position + T) of every row in one block: keys beside values, [B, T, 2, K, D].
+  at::Tensor copy(int64_t block, const session& s, int64_t position, int64_t T) const;
 
  private:
   struct pool {

@@ -93,7 +93,14 @@ class block_span final : public span {
 
   std::vector<span_result> run(std::span<const span_step> steps, const std::atomic<bool>& stop) override;
 
+  tensor read_cache(cache_id id, uint32_t block, uint32_t position, uint32_t tokens) const override;
+  void write_cache(cache_id id, uint32_t block, uint32_t position, const tensor& rows) override;
+  int64_t cache_width() const override { return 2 * family_->dims().num_key_value_heads * family_->dims().head_dim; }
+
  private:
+  /// The session, if its part has the block.
+  const kv_cache::session& holder_of(cache_id id, uint32_t block) const;
+
   static kv_cache::layout cache_layout(const family& kind, block_range blocks, const span_options& options);
 
   /// Truncates and reorders the session and takes the rows in; gives why it cannot, or nothing.
@@ -210,6 +217,46 @@ std::vector<span_result> block_span::run(std::span<const span_step> steps, const
     for (const auto i : work.indices) results[i] = {{}, message_of(e)};
   }
   return results;
+}
+
+const kv_cache::session& block_span::holder_of(cache_id id, uint32_t block) const {
+  const auto* session = cache_.find(id);
+  if (!session || !parts_.at(id).contains({block, block + 1}))
+    throw std::invalid_argument("the session does not hold block " + std::to_string(block));
+  return *session;
+}
+
+tensor block_span::read_cache(cache_id id, uint32_t block, uint32_t position, uint32_t tokens) const {
+  const c10::InferenceMode guard;
+  const auto& session = holder_of(id, block);
+  if (int64_t{position} + tokens > session.length)
+    throw std::invalid_argument(
+        "positions up to " + std::to_string(uint64_t{position} + tokens) + " of a session that is at " +
+        std::to_string(session.length));
+  const auto rows = cache_.copy(block - blocks_.begin, session, position, tokens);
+  return to_host(rows.view({session.batch, tokens, cache_width()}), compute_);
+}
+
+void block_span::write_cache(cache_id id, uint32_t block, uint32_t position, const tensor& rows) {
+  const c10::InferenceMode guard;
+  const auto& held = holder_of(id, block);
+  const auto& dims = rows.dims();
+  if (rows.type() != compute_ || dims.size() != 3 || dims[0] != held.batch || dims[2] != cache_width())
+    throw std::invalid_argument(
+        "keys and values are " + std::string(to_string(rows.type())) + " of shape " + to_string(dims) +
+        ", but the session takes " + std::string(to_string(compute_)) + " of [" + std::to_string(held.batch) + ", T, " +
+        std::to_string(cache_width()) + "]");
+  if (position > held.length || dims[1] > held.max_length - position)
+    throw std::invalid_argument(
+        std::to_string(dims[1]) + " tokens at position " + std::to_string(position) + " of a session that is at " +
+        std::to_string(held.length) + " of " + std::to_string(held.max_length));
+  if (!all_finite(rows)) throw std::invalid_argument("a key or value is not a finite number");
+  const auto& shape = family_->dims();
+  const auto both = to_device(rows, scalar_type(compute_), device_)
+                        .view({held.batch, dims[1], 2, shape.num_key_value_heads, shape.head_dim});
+  auto& session = *cache_.find(id);
+  cache_.write(block - blocks_.begin, session, position, both.select(2, 0), both.select(2, 1));
+  if (block + 1 == parts_.at(id).end) session.length = position + dims[1];
 }
 
 }  // namespace

@@ -84,6 +84,16 @@ class span {
   /// shape, float type, finite values, position and length; what does not fit fails that step alone.  Between blocks
   /// `stop` is looked at; once it is true the pass ends and every step fails with "stopped".
   virtual std::vector<span_result> run(std::span<const span_step> steps, const std::atomic<bool>& stop) = 0;
+
+  /// Keys beside values, as one block of a session keeps them: [B, T, cache_width()] of positions [position, position +
+  /// T), in the type that the span computes with.  Throws std::invalid_argument for what the session does not hold.
+  virtual tensor read_cache(cache_id id, uint32_t block, uint32_t position, uint32_t tokens) const = 0;
+  /// Puts them into a session, whose length is afterwards where what was last given to the last of its blocks ends.
+  /// Throws std::invalid_argument for another shape or type, values that are not finite, and positions beyond the
+  /// session's length or max_length.
+  virtual void write_cache(cache_id id, uint32_t block, uint32_t position, const tensor& rows) = 0;
+  /// Keys and values of a token in one block: 2 × K × D elements.
+  virtual int64_t cache_width() const = 0;
 };
 
 /// Threads that tensor operations of this process use; call before the first `load`.

@@ -56,6 +56,8 @@ struct route_hop {
 struct route_recovery {
   uint32_t begin = 0, end = 0;  ///< blocks; equal where only an edge between two servers was
   bool late = false;            ///< what was replaced was late, not lost
+  bool moved = false;           ///< it was leaving
+  bool handed_over = false;     ///< and gave what it had: nothing was computed again
   uint32_t restored_tokens = 0;
   std::chrono::microseconds opening{0};    ///< from when the loss was known until substitutes were open
   std::chrono::microseconds restoring{0};  ///< from then until they held what was lost

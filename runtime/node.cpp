@@ -15,6 +15,9 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <spdlog/spdlog.h>
+#include <csignal>
+
 #include "actors/block_actor.hpp"
 #include "actors/dialer_actor.hpp"
 #include "actors/directory_actor.hpp"
@@ -33,7 +36,7 @@ using namespace actors;
 using namespace std::chrono_literals;
 
 constexpr auto start_timeout = 60s;
-/// A node ends within 5 s of SIGTERM; what is left by then is left to the kernel.
+/// A node ends within 5 s of SIGINT, or of the end of its draining; what is left by then is left to the kernel.
 constexpr auto end_patience = 4500ms;
 
 /// SIGTERM while the model is still being read.
@@ -106,6 +109,7 @@ loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
   served.hidden_size = result.span->hidden_size();
   served.max_positions = result.span->max_positions();
   served.cache_tokens = result.span->cache_tokens();
+  served.cache_bytes = static_cast<uint64_t>(result.span->cache_width()) * model::size_of(options.dtype);
   served.numerics = numerics_of(options);
   served.steps_per_s = measure_tokens_per_s(*result.span, /*tokens=*/1, /*steps=*/8, stop);
   look_up();
@@ -160,9 +164,11 @@ class ending {
  public:
   const std::shared_ptr<std::atomic<bool>>& flag() const { return flag_; }
 
-  void ask_for() {
-    *flag_ = true;
+  /// A node that drains goes on until its sessions have other servers.
+  void ask_for(bool drains) {
     std::lock_guard guard{mutex_};
+    if (node_ && drains) return caf::anon_send(node_, drain_atom::value);
+    *flag_ = true;
     if (node_) caf::anon_send(node_, stop_atom::value);
   }
   /// A stop that was asked for before reaches the node now.
@@ -208,6 +214,11 @@ node_actor spawn(
   settings.max_batch = options.max_batch;
   settings.log_bytes = options.log_bytes;
   settings.max_alloc_timeout = options.max_alloc_timeout;
+  settings.drain_timeout = options.drain_timeout;
+  settings.left_behind = [](uint32_t sessions) {
+    spdlog::warn("leaving, and no other server has taken {} of the sessions", sessions);
+  };
+  settings.stop = end.flag();
   return spawn_node(system, std::move(settings));
 }
 
@@ -239,7 +250,7 @@ int serve(node_config& config, ending& end) {
   } catch (const std::exception&) {
     // What a stop cut short is no failure.
     if (!*end.flag()) failure = std::current_exception();
-    end.ask_for();
+    end.ask_for(/*drains=*/false);
   }
   // It ends when a signal asks for it, and bounds its own end.
   self->receive([](const caf::down_msg&) {});
@@ -253,7 +264,12 @@ int serve(node_config& config, ending& end) {
 
 int run_node(node_config& config) {
   ending end;
-  signal_watch signals{[&end] { end.ask_for(); }, end_patience};
+  const auto drain_timeout = config.options().drain_timeout;
+  signal_watch signals{[&end, drain_timeout](int signal) {
+    const bool drains = signal == SIGTERM;
+    end.ask_for(drains);
+    return drains ? drain_timeout + end_patience : end_patience;
+  }};
   try {
     return serve(config, end);
   } catch (const interrupted&) {

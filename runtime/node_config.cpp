@@ -64,10 +64,11 @@ const caf::config_option::meta_state& written_bool() {
 }
 
 /// Options that are about the blocks that a node serves.
-constexpr std::array<std::string_view, 12> serving_options{
+constexpr std::array<std::string_view, 13> serving_options{
     "node.model",        "node.blocks",      "node.dtype",     "node.device",
     "node.cache_tokens", "node.page_tokens", "node.log_bytes", "node.max_sessions",
-    "node.max_length",   "node.max_batch",   "node.pass_rows", "node.max_alloc_timeout"};
+    "node.max_length",   "node.max_batch",   "node.pass_rows", "node.max_alloc_timeout",
+    "node.drain_timeout"};
 
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
@@ -96,6 +97,7 @@ node_config::node_config() {
   raw_.device = options_.device;
   raw_.liveness = options_.liveness;
   raw_.max_alloc_timeout = options_.max_alloc_timeout;
+  raw_.drain_timeout = options_.drain_timeout;
   raw_.log_level = options_.log.level;
   raw_.log_format = options_.log.format;
   add_options();
@@ -129,6 +131,7 @@ void node_config::add_options() {
       .add(options_.max_batch, "max_batch", "rows of one session")
       .add(options_.pass_rows, "pass_rows", "rows that one pass over the weights takes, of all sessions together")
       .add(raw_.max_alloc_timeout, "max_alloc_timeout", "longest that a session may wait for room in the cache")
+      .add(raw_.drain_timeout, "drain_timeout", "after SIGTERM sessions get so long to find another server")
       .add(raw_.liveness, "liveness", "silence after which a peer is taken for dead")
       .add(raw_.name, "name", "stands in every line of the log; may be empty")
       .add(raw_.log_level, "log_level", "trace, debug, info, warning, error, critical or off")
@@ -286,6 +289,9 @@ void node_config::complete_network() {
       refuse("node.peers", "node.peers wants corolla://ID@HOST:PORT as a ready line shows it, not " + in_quotes(text));
   options_.liveness = std::chrono::duration_cast<std::chrono::milliseconds>(raw_.liveness);
   if (options_.liveness < 50ms || options_.liveness > 1h) refuse("node.liveness", "node.liveness is from 50ms to 1h");
+  options_.drain_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(raw_.drain_timeout);
+  if (options_.drain_timeout < 0ms || options_.drain_timeout > 24h)
+    refuse("node.drain_timeout", "node.drain_timeout is from 0s to 24h");
 }
 
 void node_config::complete_swarm() {

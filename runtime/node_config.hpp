@@ -37,7 +37,7 @@ class node_config : public caf::actor_system_config {
     std::string model, blocks, host, identity, swarm, swarm_id, certificate, dtype, device;
     std::string log_level, log_format, log_file, name;
     std::vector<std::string> announce, peers;
-    caf::timespan liveness{}, max_alloc_timeout{};
+    caf::timespan liveness{}, drain_timeout{}, max_alloc_timeout{};
   };
 
   void add_options();

@@ -43,6 +43,8 @@ struct node_options {
   uint32_t max_batch = 16;     ///< rows of one session
   uint32_t pass_rows = 512;    ///< rows that one pass over the weights takes, of all sessions together
   std::chrono::milliseconds max_alloc_timeout = std::chrono::minutes{1};
+  /// Sessions get so long to find another server after SIGTERM.
+  std::chrono::milliseconds drain_timeout = std::chrono::seconds{3};
   /// A peer that has been silent for so long is dead.
   std::chrono::milliseconds liveness = std::chrono::seconds{5};
 

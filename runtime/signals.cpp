@@ -15,8 +15,7 @@ constexpr int wake_up = SIGUSR2;
 
 }  // namespace
 
-signal_watch::signal_watch(std::function<void()> on_first, std::chrono::milliseconds patience)
-    : on_first_(std::move(on_first)), patience_(patience) {
+signal_watch::signal_watch(std::function<std::chrono::milliseconds(int)> on_first) : on_first_(std::move(on_first)) {
   sigemptyset(&signals_);
   for (auto signal : {SIGTERM, SIGINT, wake_up}) sigaddset(&signals_, signal);
   pthread_sigmask(SIG_BLOCK, &signals_, &before_);
@@ -32,9 +31,9 @@ signal_watch::~signal_watch() {
 void signal_watch::watch() {
   int signal = 0;
   if (sigwait(&signals_, &signal) != 0 || signal == wake_up) return;
-  on_first_();
-  auto seconds = std::chrono::floor<std::chrono::seconds>(patience_);
-  timespec left{seconds.count(), std::chrono::nanoseconds{patience_ - seconds}.count()};
+  const auto patience = on_first_(signal);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
+  const timespec left{seconds.count(), std::chrono::nanoseconds{patience - seconds}.count()};
   if (sigtimedwait(&signals_, nullptr, &left) == wake_up) return;
   // Asked twice, or the end takes too long: nothing here needs more order than the kernel makes.
   _exit(exit_failed);

@@ -9,11 +9,12 @@
 
 namespace corolla::runtime {
 
-/// Make it before any other thread: it blocks the signals for all of them.  The first signal calls `on_first` (in the
-/// watching thread), the second ends the process, and so does `patience` after the first.
+/// Make it before any other thread: it blocks the signals for all of them.  The first one calls `on_first` with its
+/// number (in the watching thread), which says how long the process may take to end.  It ends after that, or with the
+/// second signal, whatever it is doing.
 class signal_watch {
  public:
-  signal_watch(std::function<void()> on_first, std::chrono::milliseconds patience);
+  explicit signal_watch(std::function<std::chrono::milliseconds(int)> on_first);
   ~signal_watch();
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;
@@ -21,8 +22,7 @@ class signal_watch {
  private:
   void watch();
 
-  std::function<void()> on_first_;
-  std::chrono::milliseconds patience_;
+  std::function<std::chrono::milliseconds(int)> on_first_;
   sigset_t signals_;
   sigset_t before_;
   std::thread thread_;

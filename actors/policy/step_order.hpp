@@ -54,6 +54,8 @@ class step_order {
   /// Highest seq accepted, and the position after it.
   uint64_t last() const { return last_; }
   uint32_t position() const { return position_; }
+  /// The latest accepted step that went alone: what was before it, the cache holds no more.
+  uint64_t last_alone() const { return last_alone_; }
   /// Highest seq applied.
   uint64_t last_applied() const { return last_applied_; }
 

@@ -50,6 +50,7 @@ open_body to_wire(const open_request& request) {
   body.done = request.done;
   body.restoring.value = request.restoring;
   body.next_restoring.value = request.next_restoring;
+  body.restorer.bytes = request.restorer.bytes;
   return body;
 }
 
@@ -82,6 +83,7 @@ converted<open_request> from_wire(const open_body& body) {
   request.done = body.done;
   request.restoring = body.restoring.value != 0;
   request.next_restoring = body.next_restoring.value != 0;
+  request.restorer.bytes = body.restorer.bytes;
   return request;
 }
 
@@ -144,6 +146,7 @@ step_body to_wire(const step& s) {
   body.hypo_ids.values = s.hypo_ids;
   body.restores.value = s.restores;
   body.until = s.until;
+  body.block = s.block;
   return body;
 }
 
@@ -163,8 +166,9 @@ converted<step> from_wire(
   result.position = body.position;
   result.wanted = body.wanted.value;
   result.hypo_ids = body.hypo_ids.values;
-  result.restores = body.restores.value != 0;
+  result.restores = body.restores.value;
   result.until = body.until;
+  result.block = body.block;
   result.from = from;
   auto bytes = payload ? std::span{payload->data(), payload->size()} : std::span<const std::byte>{};
   result.hidden = model::tensor{body.dtype.value, {dims.begin(), dims.end()}, bytes, payload};

@@ -51,6 +51,9 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::answer:
     case frame_type::restored:
     case frame_type::edge_lost:
+    case frame_type::leaving:
+    case frame_type::hand_over:
+    case frame_type::prepare:
       return {control, on_stream::one};
     case frame_type::step:
       return {step | bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true};
@@ -61,6 +64,8 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::suspect:
     case frame_type::digest:
     case frame_type::digest_done:
+    case frame_type::drain:
+    case frame_type::drain_reply:
       return {control, on_stream::none};
     case frame_type::refused:
       return {control, on_stream::either};

@@ -50,6 +50,12 @@ enum class frame_type : uint8_t {
   answer = 38,     ///< control: to accept, restore or relink
   restored = 39,   ///< control: a substitute holds what was restored
   edge_lost = 40,  ///< control: an edge is of no more use
+
+  leaving = 41,      ///< control: a session's server is about to leave
+  hand_over = 42,    ///< control: cache and log go to a substitute
+  prepare = 43,      ///< control: the way to a substitute is found
+  drain = 44,        ///< control: leave, please
+  drain_reply = 45,  ///< control
 };
 
 /// Lower goes first; each overtakes the higher at frame boundaries.

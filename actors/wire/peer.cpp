@@ -65,6 +65,14 @@ void dispatch(peer_pointer self, incoming& message) {
       return with<edge_body>(self, message, [&](auto& body) { serve_restore(self, stream, body); });
     case frame_type::relink:
       return with<edge_body>(self, message, [&](auto& body) { serve_relink(self, stream, body); });
+    case frame_type::hand_over:
+      return with<hand_over_body>(self, message, [&](auto& body) { serve_hand_over(self, stream, body); });
+    case frame_type::prepare:
+      return with<edge_body>(self, message, [&](auto& body) { serve_prepare(self, stream, body); });
+    case frame_type::drain:
+      return with<drain_body>(self, message, [&](auto& body) { serve_drain(self, body); });
+    case frame_type::drain_reply:
+      return with<drain_reply_body>(self, message, [&](auto& body) { take_drain_reply(self, body); });
     case frame_type::status:
       return with<status_body>(self, message, [&](auto&) { serve_status(self, stream); });
     case frame_type::answer:
@@ -75,6 +83,7 @@ void dispatch(peer_pointer self, incoming& message) {
     case frame_type::failed:
     case frame_type::restored:
     case frame_type::edge_lost:
+    case frame_type::leaving:
       return take_events(self, message);
     case frame_type::attach:
       return with<attach_body>(self, message, [&](auto& body) { serve_attach(self, stream, body); });
@@ -156,6 +165,7 @@ void fail_all(peer_pointer self, const caf::error& reason) {
   for (auto& [tag, answer] : state.records) answer.deliver(reason);
   for (auto& answer : state.snapshots) answer.deliver(reason);
   for (auto& [tag, answer] : state.digests) answer.deliver(reason);
+  for (auto& [tag, answer] : state.drains) answer.deliver(reason);
   self->quit(reason);
 }
 
@@ -182,6 +192,7 @@ peer_and_sink_actor::behavior_type peer(peer_pointer self, link_actor link, link
       [self](record_atom, const signed_server_record& record) { return hand_over(self, record); },
       [self](snapshot_atom) { return ask_for_what_is_missing(self); },
       [self](suspect_atom, const signed_suspicion& suspicion) { send_suspicion(self, suspicion); },
+      [self](drain_atom) { return ask_to_leave(self); },
       [self](ping_atom) { return self->delegate(self->state.link, ping_atom::value); },
       [self](close_atom, errc code, const std::string& text) {
         self->send(self->state.link, close_atom::value, code, text);

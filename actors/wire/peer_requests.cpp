@@ -115,6 +115,10 @@ static bool take_event(peer_pointer self, opened_stream& use, const incoming& me
         return true;
       }
       return false;
+    case frame_type::leaving:
+      if (!decode_body<leaving_body>(message.body)) return false;
+      self->send(use.events, leaving_atom::value, session_leaving{use.session});
+      return true;
     default:
       if (auto body = decode_body<failed_body>(message.body)) {
         self->send(use.events, failed_atom::value, session_failed{use.session, body->code.value, body->text.value});
@@ -136,6 +140,23 @@ void take_step_refused(peer_pointer self, uint64_t stream, const step_refused_bo
     self->send(
         edge->owner, refused_atom::value,
         step_refused{edge->epoch, body.seq, body.last, body.code.value, body.text.value});
+}
+
+caf::result<uint32_t> ask_to_leave(peer_pointer self) {
+  auto tag = self->state.next_tag++;
+  auto answer = self->make_response_promise<uint32_t>();
+  self->state.drains.emplace(tag, answer);
+  reply(self, frame_type::drain, 0, drain_body{tag});
+  return answer;
+}
+
+void take_drain_reply(peer_pointer self, const drain_reply_body& body) {
+  auto found = self->state.drains.extract(body.tag);
+  if (!found) return;
+  if (body.done.value != 0)
+    found.mapped().deliver(body.sessions);
+  else
+    found.mapped().deliver(make_error(body.code.value, body.text.value));
 }
 
 void take_record_taken(peer_pointer self, const record_taken_body& body) {

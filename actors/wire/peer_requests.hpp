@@ -16,6 +16,9 @@ void take_answer(peer_pointer self, uint64_t stream, const answer_body& body);
 void take_status(peer_pointer self, uint64_t stream, const status_reply_body& body);
 void take_events(peer_pointer self, const incoming& message);
 void take_step_refused(peer_pointer self, uint64_t stream, const step_refused_body& body);
+/// Asks the peer's node to leave.
+caf::result<uint32_t> ask_to_leave(peer_pointer self);
+void take_drain_reply(peer_pointer self, const drain_reply_body& body);
 void take_record_taken(peer_pointer self, const record_taken_body& body);
 void take_snapshot_end(peer_pointer self);
 

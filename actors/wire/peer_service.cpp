@@ -1,5 +1,7 @@
 #include "actors/wire/peer_service.hpp"
 
+#include <algorithm>
+
 #include "actors/wire/convert.hpp"
 #include "actors/wire/limits.hpp"
 #include "actors/wire/proxies.hpp"
@@ -119,6 +121,43 @@ void serve_relink(peer_pointer self, uint64_t stream, const edge_body& body) {
   forward_request_of_edge(self, stream, body.tag, [&](const session_actor& session) {
     return self->request(session, local_timeout, relink_atom::value, relink_request{target_of(body), body.seq});
   });
+}
+
+void serve_hand_over(peer_pointer self, uint64_t stream, const hand_over_body& body) {
+  forward_request_of_edge(self, stream, body.edge.tag, [&](const session_actor& session) {
+    hand_over_request request{target_of(body.edge), body.edge.seq, body.tokens};
+    return self->request(session, local_timeout, hand_over_atom::value, request);
+  });
+}
+
+void serve_prepare(peer_pointer self, uint64_t stream, const edge_body& body) {
+  forward_request_of_edge(self, stream, body.tag, [&](const session_actor& session) {
+    return self->request(session, local_timeout, prepare_atom::value, target_of(body));
+  });
+}
+
+void serve_drain(peer_pointer self, const drain_body& body) {
+  auto tag = body.tag;
+  auto refuse_it = [self, tag](const caf::error& reason) {
+    drain_reply_body answer;
+    answer.tag = tag;
+    answer.code.value = code_of(reason);
+    answer.text.value = sentence(reason).substr(0, 512);
+    reply(self, frame_type::drain_reply, 0, answer);
+  };
+  auto& roles = self->state.info.roles;
+  if (std::find(roles.begin(), roles.end(), crypto::role::admin) == roles.end())
+    return refuse_it(make_error(errc::not_allowed, "only an admin of the swarm may ask a server to leave"));
+  self->request(self->state.config.node, local_timeout, drain_atom::value)
+      .then(
+          [self, tag](uint32_t sessions) {
+            drain_reply_body answer;
+            answer.tag = tag;
+            answer.done.value = 1;
+            answer.sessions = sessions;
+            reply(self, frame_type::drain_reply, 0, answer);
+          },
+          refuse_it);
 }
 
 void serve_status(peer_pointer self, uint64_t stream) {

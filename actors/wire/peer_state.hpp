@@ -55,8 +55,9 @@ struct peer_state {
   std::map<uint64_t, stream_use> streams;
   std::unordered_map<uint64_t, caf::typed_response_promise<taken>> records;  // by tag
   std::deque<caf::typed_response_promise<taken>> snapshots;
-  std::unordered_map<uint64_t, caf::typed_response_promise<taken>> digests;  // by tag
-  std::deque<incoming> early;                                                // before the node has taken the peer
+  std::unordered_map<uint64_t, caf::typed_response_promise<taken>> digests;    // by tag
+  std::unordered_map<uint64_t, caf::typed_response_promise<uint32_t>> drains;  // by tag
+  std::deque<incoming> early;                                                  // before the node has taken the peer
   bool is_taken = false;
   static constexpr const char* name = "peer";
 };

@@ -67,12 +67,14 @@ void end_control(control_pointer self, const caf::error& reason) {
   self->quit(reason);
 }
 
-caf::result<taken> ask_edge(control_pointer self, frame_type type, const edge_target& to, uint64_t seq) {
+/// `body_of(tag)` is the request.
+template <class Body>
+caf::result<taken> ask_edge(control_pointer self, frame_type type, Body body_of) {
   auto& state = self->state;
   auto promise = self->make_response_promise<taken>();
   auto tag = state.next_tag++;
   state.edges.emplace(tag, promise);
-  caf::anon_send(state.link, frame_atom::value, control(type, state.stream, to_wire(to, seq, tag)));
+  caf::anon_send(state.link, frame_atom::value, control(type, state.stream, body_of(tag)));
   return promise;
 }
 
@@ -113,10 +115,19 @@ control_proxy_actor::behavior_type control_proxy(control_pointer self, link_acto
   return {
       [self](accept_atom, const accept_request& request) { return ask_accept(self, request); },
       [self](restore_atom, const restore_request& request) {
-        return ask_edge(self, frame_type::restore, request.to, request.done);
+        return ask_edge(
+            self, frame_type::restore, [&](uint64_t tag) { return to_wire(request.to, request.done, tag); });
+      },
+      [self](hand_over_atom, const hand_over_request& request) {
+        return ask_edge(self, frame_type::hand_over, [&](uint64_t tag) {
+          return hand_over_body{to_wire(request.to, request.done, tag), request.tokens};
+        });
+      },
+      [self](prepare_atom, const edge_target& to) {
+        return ask_edge(self, frame_type::prepare, [&](uint64_t tag) { return to_wire(to, /*seq=*/0, tag); });
       },
       [self](relink_atom, const relink_request& request) {
-        return ask_edge(self, frame_type::relink, request.to, request.last);
+        return ask_edge(self, frame_type::relink, [&](uint64_t tag) { return to_wire(request.to, request.last, tag); });
       },
       [self](status_atom) {
         auto& promise = self->state.statuses.emplace_back(self->make_response_promise<session_status>());
@@ -157,6 +168,9 @@ session_events_actor::behavior_type events_proxy(proxy<session_events_actor> sel
         body.code.value = event.code;
         body.text.value = event.text.substr(0, 512);
         caf::anon_send(self->state.link, frame_atom::value, control(frame_type::edge_lost, stream, body));
+      },
+      [self, stream](leaving_atom, const session_leaving&) {
+        caf::anon_send(self->state.link, frame_atom::value, control(frame_type::leaving, stream, leaving_body{}));
       },
       [self, stream](failed_atom, const session_failed& event) {
         failed_body body;

@@ -96,7 +96,10 @@ int fault_proxy(const arguments& args) {
   const auto settings = flags.settings();
   std::promise<void> ended;
   // Before the proxy's thread is made.
-  const signal_watch signals{[&ended] { ended.set_value(); }, end_patience};
+  const signal_watch signals{[&ended](int) {
+    ended.set_value();
+    return end_patience;
+  }};
   const runtime::fault_proxy proxy{settings};
   std::cout << "ready " << proxy.address() << std::endl;
   ended.get_future().wait();

@@ -87,6 +87,8 @@ nlohmann::ordered_json to_json(const generated& result) {
     recoveries.push_back(
         {{"blocks", {r.begin, r.end}},
          {"late", r.late},
+         {"moved", r.moved},
+         {"handed_over", r.handed_over},
          {"restored_tokens", r.restored_tokens},
          {"opening_ms", ms(r.opening)},
          {"restoring_ms", ms(r.restoring)},
@@ -164,7 +166,10 @@ int generate(const arguments& args) {
     flags.prompt = read_standard_input();
   std::stop_source stop;
   // Before the client's threads are made.
-  const signal_watch signals{[&stop] { stop.request_stop(); }, end_patience};
+  const signal_watch signals{[&stop](int) {
+    stop.request_stop();
+    return end_patience;
+  }};
   const auto runner = client::make(options);
   const auto tokenizer = runner->tokenizer();
   if (flags.prompt) flags.request.prompt = encode(*flags.prompt, tokenizer.get());

@@ -34,6 +34,14 @@ class generation {
     BOOST_REQUIRE_MESSAGE(opened->value.has_value(), opened->text());
   }
 
+  /// What opening fails with.
+  std::string open_fails() {
+    route_ = swarm_.route(options);
+    auto opened = user_.start<taken>(route_, open_atom::value);
+    swarm_.run_until([&] { return !opened->pending(); });
+    return opened->text();
+  }
+
   /// T tokens at `position`; `fault` strikes after so many messages.  True if the outputs came and are right.
   bool forward(
       uint32_t tokens, const std::vector<uint32_t>& order = {}, size_t messages = 0,

@@ -1,38 +1,11 @@
 // Routes that lose their servers, in virtual time: every output is compared with what the blocks give by themselves.
-#include "tests/actors/route_fixture.hpp"
+#include "tests/actors/chain.hpp"
 
 #include <cstdlib>
 #include <sstream>
 
 using namespace corolla;
 using namespace corolla::tests;
-
-namespace {
-
-/// Servers that form a chain of three, each with a spare that comes later.
-struct chain {
-  virtual_swarm swarm;
-  std::vector<model::block_range> spans{{0, 2}, {2, 4}, {4, 6}};
-
-  explicit chain(std::chrono::microseconds delay = {}) : swarm{delay} {
-    for (auto& span : spans) swarm.add(span);
-  }
-  void add_spares() {
-    for (auto& span : spans) swarm.add(span);
-  }
-  /// Nothing of any session is left at any server that lives.
-  void check_empty() {
-    swarm.pass(30s);
-    for (size_t i = 1; i < swarm.size(); ++i) {
-      if (!swarm.is_alive(i)) continue;
-      BOOST_TEST(swarm.used_tokens(i) == 0u, "server " << i << " keeps " << swarm.used_tokens(i) << " tokens");
-      BOOST_TEST(swarm.status(i).sessions == 0u, "server " << i);
-      BOOST_TEST(swarm.status(i).log_room == 0u, "server " << i);
-    }
-  }
-};
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(a_route_gives_what_the_blocks_give) {
   chain c;
@@ -318,7 +291,7 @@ std::string run_schedule(uint32_t seed) {
       const auto victim = up_to(4) == 0 ? 1 + up_to(static_cast<uint32_t>(swarm.size() - 1))
                                         : swarm.server_of(hops[up_to(static_cast<uint32_t>(hops.size()))].peer);
       if (!swarm.is_alive(victim)) return;
-      switch (up_to(7)) {
+      switch (up_to(8)) {
         case 0:
           swarm.stop(victim);
           stopped.push_back(victim);
@@ -331,6 +304,9 @@ std::string run_schedule(uint32_t seed) {
           break;
         case 3:
           for (auto s : std::exchange(stopped, {})) swarm.resume(s);
+          break;
+        case 4:
+          swarm.drain(victim);
           break;
         default:
           swarm.kill(victim);

@@ -13,11 +13,14 @@ namespace {
 block_actor::behavior_type silent_block(block_actor::pointer self) {
   auto promises = std::make_shared<std::vector<caf::typed_response_promise<block_output>>>();
   return {
-      [](reserve_atom, const reserve_request&) { return uint64_t{1}; }, [](release_atom, uint64_t) {},
+      [](reserve_atom, const reserve_request&) { return uint64_t{1}; },
+      [](release_atom, uint64_t) {},
       [self, promises](step_atom, const block_step&) {
         promises->push_back(self->make_response_promise<block_output>());
         return promises->back();
       },
+      [](read_atom, const cache_read&) { return model::tensor{}; },
+      [](write_atom, const cache_write&) { return taken{}; },
       [](status_atom) { return block_status{}; }};
 }
 

@@ -77,13 +77,15 @@ struct heard {
   std::vector<session_failed> failed;
   std::vector<session_restored> restored;
   std::vector<edge_lost> lost;
+  std::vector<session_leaving> leaving;
 };
 inline session_events_actor::behavior_type listener(session_events_actor::pointer, std::shared_ptr<heard> log) {
   return {
       [log](applied_atom, const applied& event) { log->done.push_back(event); },
       [log](failed_atom, const session_failed& event) { log->failed.push_back(event); },
       [log](restored_atom, const session_restored& event) { log->restored.push_back(event); },
-      [log](edge_lost_atom, const edge_lost& event) { log->lost.push_back(event); }};
+      [log](edge_lost_atom, const edge_lost& event) { log->lost.push_back(event); },
+      [log](leaving_atom, const session_leaving& event) { log->leaving.push_back(event); }};
 }
 
 // Stands for the link between two servers: stamps whose steps they are.
@@ -106,6 +108,7 @@ inline peer_actor::behavior_type one_peer(peer_actor::pointer, edge_actor way) {
       [](record_atom, const signed_server_record&) { return taken{}; },
       [](snapshot_atom) { return taken{}; },
       [](suspect_atom, const signed_suspicion&) {},
+      [](drain_atom) { return uint32_t{0}; },
       [](ping_atom) { return std::chrono::microseconds{0}; },
       [](close_atom, errc, const std::string&) {}};
 }

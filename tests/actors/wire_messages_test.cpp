@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(the_layout_is_little_endian_and_without_gaps) {
   auto expected = by_hand{}.number(step.epoch).number(step.seq).number(step.done).number(9u);
   expected.number(uint8_t{2}).number(dtype).number(2u).number(3u).number(4u);
   expected.number(/*count=*/2u).number(1u).number(0u);
-  expected.number(/*restores=*/uint8_t{0}).number(/*until=*/0u);
+  expected.number(/*restores=*/uint8_t{0}).number(/*until=*/0u).number(/*block=*/0u);
   BOOST_TEST(std::ranges::equal(encode_body(step), std::span<const std::byte>{expected}));
 }
 
@@ -203,8 +203,8 @@ BOOST_AUTO_TEST_CASE(a_number_that_names_no_error_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_dtype_that_is_no_activation_and_rows_that_do_not_exist_are_refused) {
-  auto step = [](uint8_t rows, uint8_t dtype) { return by_hand{}.zeros(28).number(rows).number(dtype).zeros(21); };
-  auto open = [](uint8_t dtype) { return by_hand{}.zeros(88).number(dtype).zeros(110); };
+  auto step = [](uint8_t rows, uint8_t dtype) { return by_hand{}.zeros(28).number(rows).number(dtype).zeros(25); };
+  auto open = [](uint8_t dtype) { return by_hand{}.zeros(88).number(dtype).zeros(142); };
   for (int n = 0; n < 256; ++n) {
     auto number = static_cast<uint8_t>(n);
     auto floating = n >= static_cast<int>(model::dtype::float32) && n <= static_cast<int>(model::dtype::float16);
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_list_is_read_up_to_its_limit) {
         .number(uint8_t{1})
         .zeros(12)
         .number(count)
-        .zeros(count * sizeof(uint32_t) + 5);
+        .zeros(count * sizeof(uint32_t) + 9);
   };
   BOOST_TEST(reads<step_body>(step(limits::session_batch)));
   BOOST_TEST(!reads<step_body>(step(limits::session_batch + 1)));

@@ -257,6 +257,48 @@ BOOST_AUTO_TEST_CASE(scattered_pages_compute_the_same) {
   BOOST_TEST(s->free_tokens() == 20u);
 }
 
+BOOST_AUTO_TEST_CASE(a_session_goes_on_bit_by_bit_from_keys_and_values_of_another) {
+  span_options options;
+  options.page_tokens = 2;
+  options.cache_tokens = 60;
+  for (const auto type : {model::dtype::float32, model::dtype::bfloat16}) {
+    options.compute = type;
+    auto from = load({0, 3}, options), to = load({0, 3}, options);
+    // At the other the pages lie elsewhere, some apart.
+    std::vector<cache_id> ids;
+    for (int i = 0; i < 30; ++i) ids.push_back(to->reserve({0, 3}, 1, 2).value());
+    for (const auto i : {0, 2, 4, 6, 8, 10, 12, 14, 16, 17}) to->release(ids[static_cast<size_t>(i)]);
+    const auto one = from->reserve({1, 3}, 2, 9).value(), other = to->reserve({1, 3}, 2, 9).value();
+    run_one(*from, step_of(one, 0, input(2, 6)));
+    for (const auto& [begin, end] : {std::pair{0u, 4u}, {4u, 5u}})
+      for (uint32_t block = 1; block < 3; ++block)
+        to->write_cache(other, block, begin, from->read_cache(one, block, begin, end - begin));
+    const auto step = input(2, 2, 3);
+    const auto expected = run_one(*from, step_of(one, 5, step)), output = run_one(*to, step_of(other, 5, step));
+    BOOST_TEST((std::ranges::equal(expected.bytes(), output.bytes())));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(keys_and_values_that_do_not_fit_are_refused) {
+  auto s = load();
+  const auto id = s->reserve({1, 3}, 2, 9).value();
+  run_one(*s, step_of(id, 0, input(2, 3)));
+  BOOST_TEST(s->cache_width() == 16);
+  const auto good = s->read_cache(id, 1, 0, 3);
+  BOOST_TEST((good.dims() == model::shape{2, 3, 16}));
+  const auto text = [&](const auto& f) { return message_of(f); };
+  BOOST_TEST(holds(text([&] { s->read_cache(id, 1, 1, 3); }), "of a session that is at 3"));
+  BOOST_TEST(holds(text([&] { s->read_cache(id, 0, 0, 1); }), "does not hold block 0"));
+  BOOST_TEST(holds(text([&] { s->read_cache(id + 1, 1, 0, 1); }), "does not hold block 1"));
+  BOOST_TEST(holds(text([&] { s->write_cache(id, 3, 0, good); }), "does not hold block 3"));
+  BOOST_TEST(holds(text([&] { s->write_cache(id, 1, 4, good); }), "at position 4 of a session that is at 3 of 9"));
+  BOOST_TEST(holds(text([&] { s->write_cache(id, 1, 0, good.to(model::dtype::bfloat16)); }), "takes float32"));
+  BOOST_TEST(holds(text([&] { s->write_cache(id, 1, 0, good.slice(0, 0, 1)); }), "takes float32 of [2, T, 16]"));
+  auto values = std::vector<float>(good.as<float>().begin(), good.as<float>().end());
+  values[5] = std::numeric_limits<float>::infinity();
+  BOOST_TEST(holds(text([&] { s->write_cache(id, 1, 0, tensor::of<float>({2, 3, 16}, values)); }), "not a finite"));
+}
+
 BOOST_AUTO_TEST_CASE(a_token_alone_and_among_others_has_the_same_bits_before_attention) {
   // One token attends to itself alone, so that the whole block is row by row.
   auto s = load();

@@ -63,6 +63,27 @@ class fake_span final : public model::span {
     return results;
   }
 
+  int64_t cache_width() const override { return 1; }
+  model::tensor read_cache(model::cache_id id, uint32_t block, uint32_t position, uint32_t tokens) const override {
+    const auto& s = sessions_.at(id);
+    std::vector<float> states;
+    for (const auto& row : s.rows)
+      for (uint32_t t = 0; t < tokens; ++t) states.push_back(static_cast<float>(row.at(block).at(position + t)));
+    return model::tensor::of<float>({s.batch, tokens, 1}, states);
+  }
+  void write_cache(model::cache_id id, uint32_t block, uint32_t position, const model::tensor& rows) override {
+    auto& s = sessions_.at(id);
+    const auto values = rows.as<float>();
+    const auto tokens = static_cast<size_t>(rows.dim(1));
+    if (rows.rank() != 3 || rows.dim(0) != s.batch || rows.dim(2) != 1 || position > s.length(block))
+      throw std::invalid_argument("rows that do not fit");
+    for (uint32_t b = 0; b < s.batch; ++b) {
+      auto& states = s.rows[b][block];
+      states.resize(position);
+      for (size_t t = 0; t < tokens; ++t) states.push_back(static_cast<uint32_t>(values[b * tokens + t]));
+    }
+  }
+
  private:
   using history = std::vector<uint32_t>;            // of one block and row: its state after each token
   using row_history = std::map<uint32_t, history>;  // by block

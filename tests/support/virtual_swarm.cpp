@@ -195,6 +195,20 @@ void virtual_swarm::kill(size_t server) {
   end(n.block);
 }
 
+void virtual_swarm::drain(size_t server) {
+  auto& n = nodes_[server];
+  n.drains = true;
+  caf::anon_send(n.actor, drain_atom::value);
+}
+
+bool virtual_swarm::is_alive(size_t server) {
+  auto& n = nodes_[server];
+  if (!n.alive || !n.drains) return n.alive;
+  const auto answer = user_.ask<node_status>(n.actor, status_atom::value);
+  if (!answer->value) kill(server);  // what is left of it
+  return n.alive;
+}
+
 void virtual_swarm::stop(size_t server) {
   nodes_[server].stopped = true;
   for_wires_of(server, [](memory_way& out, memory_way& in, memory_links&) { out.held = in.held = true; });

@@ -40,6 +40,8 @@ class virtual_swarm {
 
   /// As `kill -9`: links end at once.
   void kill(size_t server);
+  /// As SIGTERM: the server leaves in order.
+  void drain(size_t server);
   /// As SIGSTOP and SIGCONT, as far as others can see.
   void stop(size_t server);
   void resume(size_t server);
@@ -50,7 +52,10 @@ class virtual_swarm {
   void fail_once(size_t server);
   /// The way between two servers alone is lost, with both its ends.
   void cut_between(size_t one, size_t other);
-  bool is_alive(size_t server) const { return nodes_[server].alive; }
+  /// Neither killed nor gone by itself.
+  bool is_alive(size_t server);
+  /// What the server has computed.
+  const std::vector<std::vector<model::cache_id>>& passes(size_t server) const { return nodes_[server].span->passes; }
 
   // -- running --
 
@@ -77,6 +82,7 @@ class virtual_swarm {
     actors::server_record record;
     bool alive = true;
     bool stopped = false;
+    bool drains = false;
   };
   struct wire_between {
     size_t from = 0, to = 0;  // indices of nodes
