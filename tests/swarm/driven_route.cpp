@@ -79,7 +79,10 @@ caf::behavior hear_peer(caf::event_based_actor* self, peer_actor peer, const std
                   if (ears->opened) ears->opened(where);
                   promise.deliver(std::move(control));
                 },
-                [=](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+                [=](caf::error& reason) mutable {
+                  if (ears->refused) ears->refused(where, describe(reason));
+                  promise.deliver(std::move(reason));
+                });
         return promise;
       },
       [=](attach_atom, const edge_target& to, const edge_owner_actor& owner) {

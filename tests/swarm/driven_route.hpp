@@ -27,11 +27,13 @@ struct hop_session {
 /// Called in the client's thread before the route hears of it; may be empty.
 struct overheard {
   /// A server has opened a session.
-  std::function<void(const hop_session&)> opened;
+  std::function<void(const hop_session&)> opened{};
+  /// A server has refused to, with a sentence.
+  std::function<void(const hop_session&, const std::string& why)> refused{};
   /// A hop has reported a step.
-  std::function<void(const hop_session&, const actors::applied&)> applied;
+  std::function<void(const hop_session&, const actors::applied&)> applied{};
   /// The client sends a step, to its first hop or to a substitute of that.
-  std::function<void(const std::string& peer, const actors::step&)> sent;
+  std::function<void(const std::string& peer, const actors::step&)> sent{};
 };
 
 class driven_client {

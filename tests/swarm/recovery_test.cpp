@@ -45,7 +45,7 @@ BOOST_FIXTURE_TEST_CASE(a_server_killed_at_any_chunk_of_a_prompt_costs_none, rec
           victim = where.peer;
           servers.strike(victim, SIGKILL);
         };
-        scripted_session session{client, golden, steps, {{}, strike, {}}};
+        scripted_session session{client, golden, steps, {.applied = strike}};
         session.run(0, steps.size());
         BOOST_TEST_REQUIRE(!victim.empty());
         BOOST_TEST(session.num_recoveries(ranges[hop]) >= 1u, session.told());

@@ -20,8 +20,13 @@ constexpr uint32_t chunk_tokens = 32;
 
 class scripted_session {
  public:
-  scripted_session(driven_client& client, const long_golden& golden, script steps, overheard ears = {})
-      : client_{client}, tolerance_{golden.tolerance()}, steps_{std::move(steps)}, route_{client, options(), ears} {}
+  /// Of as many positions as the steps need, and `spare` ones.
+  scripted_session(
+      driven_client& client, const long_golden& golden, script steps, overheard ears = {}, uint32_t spare = 0)
+      : client_{client},
+        tolerance_{golden.tolerance()},
+        steps_{std::move(steps)},
+        route_{client, options(spare), std::move(ears)} {}
 
   size_t size() const { return steps_.size(); }
   /// The server of a hop.
@@ -95,10 +100,11 @@ class scripted_session {
   }
 
  private:
-  actors::route_options options() const {
+  actors::route_options options(uint32_t spare) const {
     actors::route_options result;
     result.batch = static_cast<uint32_t>(steps_.front().ids.size());
     for (const auto& s : steps_) result.max_length = std::max(result.max_length, s.end());
+    result.max_length += spare;
     result.chunk_tokens = chunk_tokens;
     return result;
   }
