@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "golden.hpp"
+#include "long_golden.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace corolla::tests {
@@ -57,16 +57,14 @@ void check_evaluation(const swarm& s, const golden& expected, const std::string&
     }
 }
 
-void check_continuations(const swarm& s, const golden& expected) {
-  for (size_t i = 0; i < expected.prompts().size(); ++i) {
-    auto words = continuation(expected.prompts()[i], expected.greedy()[i].size());
-    words.push_back("--json");
-    const auto result = s.run("generate", words);
-    BOOST_TEST_REQUIRE(result.end.is(0), result.err);
-    const auto answer = nlohmann::json::parse(result.out);
-    BOOST_TEST(answer.at("ids").get<token_ids>() == expected.greedy()[i], boost::test_tools::per_element());
-    BOOST_TEST(answer.at("route").size() == s.size());
-  }
+void check_continuation(const swarm& s, const token_ids& prompt, const token_ids& greedy) {
+  auto words = continuation(prompt, greedy.size());
+  words.push_back("--json");
+  const auto result = s.run("generate", words);
+  BOOST_TEST_REQUIRE(result.end.is(0), result.err);
+  const auto answer = nlohmann::json::parse(result.out);
+  BOOST_TEST(answer.at("ids").get<token_ids>() == greedy, boost::test_tools::per_element());
+  BOOST_TEST(answer.at("route").size() == s.size());
 }
 
 }  // namespace
@@ -77,7 +75,20 @@ BOOST_DATA_TEST_CASE(a_swarm_computes_what_the_reference_does, data::make(names)
   for (const auto* chunk_tokens : {"1", "3", "7", "1000"}) BOOST_TEST_CONTEXT("chunks of " << chunk_tokens) {
       check_evaluation(s, expected, chunk_tokens);
     }
-  check_continuations(s, expected);
+  for (size_t i = 0; i < expected.prompts().size(); ++i)
+    check_continuation(s, expected.prompts()[i], expected.greedy()[i]);
+}
+
+BOOST_DATA_TEST_CASE(a_swarm_continues_long_texts_as_the_reference_does, data::make(names), name) {
+  const long_golden expected{name};
+  BOOST_TEST(expected.margin() > expected.tolerance());
+  const swarm s{expected.folder(), cuts.back().spans};
+  std::vector<std::string> texts{"of_40", "of_100"};
+  if (name == "llama3-rope") texts.push_back("behind_300");  // the one with so many positions
+  for (const auto& text : texts) BOOST_TEST_CONTEXT(text) {
+      const auto wanted = expected.text(text);
+      check_continuation(s, wanted.prompt, wanted.greedy);
+    }
 }
 
 }  // namespace corolla::tests
