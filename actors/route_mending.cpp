@@ -39,7 +39,7 @@ void begin(route_pointer self, mending m) {
   m.epoch = ++state.epochs;
   m.done = state.done;
   m.position = state.done_position;
-  m.begun = self->clock().now();
+  m.begun = m.report.noticed = self->clock().now();
   m.report.late = m.late;
   state.mend = std::move(m);
   state.waits_for_servers = false;

@@ -4,6 +4,7 @@
 #include "runtime/bench_inference.hpp"
 #include "runtime/bench_link.hpp"
 #include "runtime/bench_plan.hpp"
+#include "runtime/bench_recovery.hpp"
 
 namespace corolla::runtime {
 
@@ -14,6 +15,7 @@ std::span<const bench> benches() {
       {"prefill", "a prompt of 512 tokens over two servers, chunks flowing against one at a time", bench_prefill},
       {"batch", "eight sessions against one: at the block, and end to end", bench_batch},
       {"plan", "a route through 1,000 servers of 100 blocks, in several kinds of swarm", bench_plan},
+      {"recovery", "from kill -9 of the middle server of three to the next token, at three positions", bench_recovery},
   };
   return list;
 }

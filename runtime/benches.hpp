@@ -16,6 +16,8 @@ struct bench_settings {
   std::string model;
   /// Threads that each process computes with.
   uint32_t threads = 1;
+  /// `recovery`: every kind of loss once with a small model, instead of times with a real one.
+  bool grid = false;
 };
 
 struct bench {

@@ -111,7 +111,7 @@ class remote_client : public client {
       result.route.push_back({hop.peer.to_string(), hop.blocks.begin, hop.blocks.end, hop.ms});
     for (auto& r : reply.route.recoveries)
       result.recoveries.push_back(
-          {r.blocks.begin, r.blocks.end, r.late, r.restored_tokens, r.opening, r.restoring, r.switching});
+          {r.blocks.begin, r.blocks.end, r.late, r.restored_tokens, r.noticed, r.opening, r.restoring, r.switching});
     for (auto& event : reply.route.trace)
       result.trace.push_back({event.hop, event.seq, std::chrono::microseconds{event.micros}, event.at});
     return result;

@@ -57,9 +57,10 @@ struct route_recovery {
   uint32_t begin = 0, end = 0;  ///< blocks; equal where only an edge between two servers was
   bool late = false;            ///< what was replaced was late, not lost
   uint32_t restored_tokens = 0;
-  std::chrono::microseconds opening{0};    ///< from when the loss was known until substitutes were open
-  std::chrono::microseconds restoring{0};  ///< from then until they held what was lost
-  std::chrono::microseconds switching{0};  ///< from then until the chain went through them
+  std::chrono::steady_clock::time_point noticed;  ///< when the loss was known here
+  std::chrono::microseconds opening{0};           ///< from then until substitutes were open
+  std::chrono::microseconds restoring{0};         ///< from then until they held what was lost
+  std::chrono::microseconds switching{0};         ///< from then until the chain went through them
 };
 /// A hop reported that it had computed and forwarded a step, at `at` on this client's clock.
 struct step_trace {

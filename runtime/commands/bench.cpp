@@ -58,6 +58,9 @@ int bench(const arguments& args) {
   app.add_option("--threads", settings.threads, "threads that each process computes with")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  app.add_flag(
+      "--grid", settings.grid,
+      "recovery: each of three servers killed and stopped at steps 1, 7 and 39, for the tokens");
   app.add_flag("--json", json, "prints an object a row");
   if (!parse(app, args)) return exit_done;
   for (const auto& row : find(name).run(settings))
