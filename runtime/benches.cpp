@@ -1,6 +1,7 @@
 #include "runtime/benches.hpp"
 
 #include "runtime/bench_batch.hpp"
+#include "runtime/bench_far_chain.hpp"
 #include "runtime/bench_inference.hpp"
 #include "runtime/bench_link.hpp"
 #include "runtime/bench_plan.hpp"
@@ -16,6 +17,8 @@ std::span<const bench> benches() {
       {"batch", "eight sessions against one: at the block, and end to end", bench_batch},
       {"plan", "a route through 1,000 servers of 100 blocks, in several kinds of swarm", bench_plan},
       {"recovery", "from kill -9 of the middle server of three to the next token, at three positions", bench_recovery},
+      {"chain", "decode steps/s over three servers with 25 ms each way on every link, against the chain's bound",
+       bench_far_chain},
   };
   return list;
 }
