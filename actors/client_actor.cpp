@@ -22,6 +22,7 @@ constexpr auto forward_timeout = std::chrono::minutes{60};
 struct generating {
   std::unique_ptr<model::generation> what;
   std::function<void(const model::generated_token&)> on_token;
+  std::function<void(const route_status&)> on_route;
   route_actor route;
   caf::typed_response_promise<generate_reply> answer;
   steady_clock::time_point begun, first_token, last_token;
@@ -122,6 +123,27 @@ void run(self_pointer self, uint64_t id, model::generation_input input) {
           [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
 }
 
+/// The route is open.
+void begin(self_pointer self, uint64_t id) {
+  auto found = self->state.generations.find(id);
+  if (found == self->state.generations.end()) return;
+  auto& job = found->second;
+  if (!job.on_route) return run(self, id, job.what->first());
+  self->request(job.route, open_timeout, status_atom::value)
+      .then(
+          [self, id](const route_status& status) {
+            auto still = self->state.generations.find(id);
+            if (still == self->state.generations.end()) return;
+            try {
+              still->second.on_route(status);
+            } catch (const std::exception& e) {
+              return fail_generation(self, id, make_error(errc::compute_failed, e.what()));
+            }
+            run(self, id, still->second.what->first());
+          },
+          [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
+}
+
 caf::result<generate_reply> generate(self_pointer self, generate_order& order) {
   auto& state = self->state;
   auto id = order.id;
@@ -134,14 +156,11 @@ caf::result<generate_reply> generate(self_pointer self, generate_order& order) {
     return make_error(errc::bad_request, e.what());
   }
   job.on_token = std::move(order.on_token);
+  job.on_route = std::move(order.on_route);
   job.begun = steady_clock::now();
   job.answer = self->make_response_promise<generate_reply>();
   job.route = open_route(
-      self, all_blocks(self), /*batch=*/1, job.what->max_length(),
-      [self, id] {
-        auto found = self->state.generations.find(id);
-        if (found != self->state.generations.end()) run(self, id, found->second.what->first());
-      },
+      self, all_blocks(self), /*batch=*/1, job.what->max_length(), [self, id] { begin(self, id); },
       [self, id](caf::error& reason) { fail_generation(self, id, std::move(reason)); });
   auto answer = job.answer;
   state.generations.emplace(id, std::move(job));

@@ -17,6 +17,8 @@ struct generate_order {
   model::generation_request request;
   /// Called in the client's thread for each token as it comes; may be empty.
   std::function<void(const model::generated_token&)> on_token;
+  /// Called there too, before the first token, with the route as it was opened; may be empty.
+  std::function<void(const route_status&)> on_route;
 };
 struct generate_reply {
   std::vector<int64_t> ids;

@@ -267,9 +267,10 @@ struct recovery_report {
   bool moved = false;         ///< it was leaving
   bool handed_over = false;   ///< and gave what it had: nothing was computed again
   uint32_t restored_tokens = 0;
-  std::chrono::microseconds opening{0};    ///< from when the loss was known until all substitutes were open
-  std::chrono::microseconds restoring{0};  ///< from then until they held all rows
-  std::chrono::microseconds switching{0};  ///< from then until steps went the new way
+  std::chrono::steady_clock::time_point noticed;  ///< when the loss was known, on the client's clock
+  std::chrono::microseconds opening{0};           ///< from then until all substitutes were open
+  std::chrono::microseconds restoring{0};         ///< from then until they held all rows
+  std::chrono::microseconds switching{0};         ///< from then until steps went the new way
 };
 struct route_status {
   std::vector<hop_status> hops;

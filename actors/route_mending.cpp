@@ -41,7 +41,7 @@ void begin(route_pointer self, mending m) {
   m.epoch = ++state.epochs;
   m.done = state.done;
   m.position = state.done_position;
-  m.begun = self->clock().now();
+  m.begun = m.report.noticed = self->clock().now();
   m.report.late = m.late;
   m.report.moved = m.moves;
   state.mend = std::move(m);

@@ -135,12 +135,11 @@ double clients_at_once(client& swarm, const model::generation_request& request, 
 }
 
 std::vector<bench_row> end_to_end(const bench_settings& settings) {
-  bench_folder folder;
   bench_node_options options;
   options.model = settings.model;
   options.blocks = {0, model::num_blocks(*model::checkpoint::open(settings.model))};
   options.threads = settings.threads;
-  bench_node node{folder, options};
+  bench_node node{options};
   client_options how;
   how.model = settings.model;
   how.threads = settings.threads;

@@ -21,8 +21,7 @@ std::string needed_model(const bench_settings& settings) {
 }
 
 /// Servers with equal parts of the model's blocks; the first is known to the others.
-std::vector<std::unique_ptr<bench_node>> start_chain(
-    const bench_folder& folder, const bench_settings& settings, const std::vector<int>& where) {
+std::vector<std::unique_ptr<bench_node>> start_chain(const bench_settings& settings, const std::vector<int>& where) {
   auto blocks = model::num_blocks(*model::checkpoint::open(settings.model));
   auto count = static_cast<uint32_t>(where.size());
   std::vector<std::unique_ptr<bench_node>> nodes;
@@ -33,7 +32,7 @@ std::vector<std::unique_ptr<bench_node>> start_chain(
     options.threads = settings.threads;
     options.processor = where[i];
     if (i > 0) options.peer = nodes.front()->address();
-    nodes.push_back(std::make_unique<bench_node>(folder, options));
+    nodes.push_back(std::make_unique<bench_node>(options));
   }
   return nodes;
 }
@@ -53,8 +52,7 @@ std::vector<bench_row> bench_inference(const bench_settings& settings) {
   auto available = processors();
   auto at = [&](size_t i) { return available[i % available.size()]; };
   pin_to(at(0));
-  bench_folder folder;
-  auto nodes = start_chain(folder, settings, {at(1), at(2), at(3)});
+  auto nodes = start_chain(settings, {at(1), at(2), at(3)});
   auto options = options_of(settings);
   options.local = true;
   auto local = client::make(options);
@@ -84,8 +82,7 @@ std::vector<bench_row> bench_prefill(const bench_settings& settings) {
   auto prompt = bench_prompt(needed_model(settings), long_prompt);
   auto available = processors();
   if (available.size() < 2) throw std::runtime_error("this measurement needs two processors");
-  bench_folder folder;
-  auto nodes = start_chain(folder, settings, {available[0], available[1]});
+  auto nodes = start_chain(settings, {available[0], available[1]});
   auto options = options_of(settings);
   options.peers = {nodes.front()->address()};
   auto flowing = client::make(options);

@@ -39,35 +39,25 @@ std::string read_line(int fd) {
   return line;
 }
 
-std::vector<std::string> arguments_of(const bench_folder& folder, const bench_node_options& options) {
-  auto identity = folder.path() / (std::to_string(options.blocks.begin) + ".pem");
-  std::vector<std::string> words{
-      "corolla",
-      "node",
-      "--node.model=" + options.model,
-      "--node.blocks=" + to_string(options.blocks),
-      "--node.identity=" + identity.string(),
-      "--node.threads=" + std::to_string(options.threads),
-      "--node.cache_tokens=" + std::to_string(options.cache_tokens)};
+std::vector<std::string> arguments_of(const bench_node_options& options) {
+  std::vector<std::string> words{"corolla", "node", "--node.port=" + std::to_string(options.port)};
   if (!options.peer.empty()) words.push_back("--node.peers=[\"" + options.peer + "\"]");
+  if (!options.announce.empty()) words.push_back("--node.announce=[\"" + options.announce + "\"]");
+  if (options.model.empty()) {
+    words.emplace_back("--node.serve=false");
+    return words;
+  }
+  words.push_back("--node.model=" + options.model);
+  words.push_back("--node.blocks=" + to_string(options.blocks));
+  words.push_back("--node.threads=" + std::to_string(options.threads));
+  words.push_back("--node.cache_tokens=" + std::to_string(options.cache_tokens));
   return words;
 }
 
 }  // namespace
 
-bench_folder::bench_folder() {
-  auto name = (std::filesystem::temp_directory_path() / "corolla-bench-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw failure("a folder for the measurement");
-  path_ = name;
-}
-
-bench_folder::~bench_folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-bench_node::bench_node(const bench_folder& folder, const bench_node_options& options) {
-  auto words = arguments_of(folder, options);
+bench_node::bench_node(const bench_node_options& options) {
+  auto words = arguments_of(options);
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -86,14 +76,26 @@ bench_node::bench_node(const bench_folder& folder, const bench_node_options& opt
   if (!ready.starts_with("ready ") || begin == std::string::npos) {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
-    throw std::runtime_error("a node for blocks " + to_string(options.blocks) + " did not start; it said why above");
+    throw std::runtime_error("a node of the measurement did not start; it said why above");
   }
-  address_ = ready.substr(begin, ready.find(' ', begin) - begin);
+  const auto end = ready.find(' ', begin);
+  address_ = ready.substr(begin, end == std::string::npos ? end : end - begin);
 }
 
 bench_node::~bench_node() {
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
+}
+
+void bench_node::signal(int number) const {
+  kill(pid_, number);
+}
+
+void bench_node::wait() const {
+  siginfo_t how;
+  // It is reaped with this object alone, so that the number remains this process's.
+  while (waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
 }
 
 std::vector<int> processors() {

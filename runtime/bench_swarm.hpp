@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,36 +13,29 @@
 
 namespace corolla::runtime {
 
-/// A folder for the identities of a measurement's nodes; removed at the end.
-class bench_folder {
- public:
-  bench_folder();
-  ~bench_folder();
-  bench_folder(const bench_folder&) = delete;
-  bench_folder& operator=(const bench_folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 struct bench_node_options {
-  std::string model;
+  std::string model;  ///< empty: a node that serves nothing, and through which others are found
   model::block_range blocks;
   uint32_t threads = 1;
   std::string peer;    ///< address of a node that is up already; empty for the first
   int processor = -1;  ///< on which it runs; -1: on any
   uint64_t cache_tokens = 4096;
+  uint16_t port = 0;     ///< 0: the kernel's choice
+  std::string announce;  ///< HOST:PORT that others are told to dial, where it is another
 };
 
-/// `corolla node` as a child process; up once constructed.  Throws std::runtime_error with what it said.
+/// `corolla node` as a child process, with an identity of its own; up once constructed, and ended with the thread that
+/// constructed it at the latest.  Throws std::runtime_error with what it said.
 class bench_node {
  public:
-  bench_node(const bench_folder& folder, const bench_node_options& options);
+  explicit bench_node(const bench_node_options& options);
   ~bench_node();
   bench_node(const bench_node&) = delete;
   bench_node& operator=(const bench_node&) = delete;
   const std::string& address() const { return address_; }
+  void signal(int number) const;
+  /// Waits until the process is gone.
+  void wait() const;
 
  private:
   pid_t pid_ = -1;

@@ -1,9 +1,11 @@
 #include "runtime/benches.hpp"
 
 #include "runtime/bench_batch.hpp"
+#include "runtime/bench_far_chain.hpp"
 #include "runtime/bench_inference.hpp"
 #include "runtime/bench_link.hpp"
 #include "runtime/bench_plan.hpp"
+#include "runtime/bench_recovery.hpp"
 
 namespace corolla::runtime {
 
@@ -14,6 +16,9 @@ std::span<const bench> benches() {
       {"prefill", "a prompt of 512 tokens over two servers, chunks flowing against one at a time", bench_prefill},
       {"batch", "eight sessions against one: at the block, and end to end", bench_batch},
       {"plan", "a route through 1,000 servers of 100 blocks, in several kinds of swarm", bench_plan},
+      {"recovery", "from kill -9 of the middle server of three to the next token, at three positions", bench_recovery},
+      {"chain", "decode steps/s over three servers with 25 ms each way on every link, against the chain's bound",
+       bench_far_chain},
   };
   return list;
 }

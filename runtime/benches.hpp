@@ -16,6 +16,14 @@ struct bench_settings {
   std::string model;
   /// Threads that each process computes with.
   uint32_t threads = 1;
+  /// `recovery`: every kind of loss once with a small model, instead of times with a real one.
+  bool grid = false;
+  /// `chain`: part of its delay by which each piece on a link is late or early, 0 to 1.
+  double jitter = 0;
+  /// `chain`: decode steps in which no server may be replaced.
+  uint64_t steps = 1000;
+  /// The same seed makes the same network.
+  uint64_t seed = 1;
 };
 
 struct bench {

@@ -55,6 +55,12 @@ std::vector<peer_id> parse_ids(const std::vector<std::string>& ids) {
   return peers;
 }
 
+std::vector<route_hop> hops_of(const route_status& status) {
+  std::vector<route_hop> hops;
+  for (auto& hop : status.hops) hops.push_back({hop.peer.to_string(), hop.blocks.begin, hop.blocks.end, hop.ms});
+  return hops;
+}
+
 class remote_client : public client {
  public:
   remote_client(
@@ -99,20 +105,21 @@ class remote_client : public client {
 
   generated generate(
       const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
-      std::stop_token cancel) override {
-    auto reply = run<generate_reply>(generate_atom::value, generate_order{next_order_++, request, on_token}, cancel);
+      std::stop_token cancel, const std::function<void(const std::vector<route_hop>&)>& on_route) override {
+    generate_order order{next_order_++, request, on_token, {}};
+    if (on_route) order.on_route = [on_route](const route_status& status) { on_route(hops_of(status)); };
+    auto reply = run<generate_reply>(generate_atom::value, std::move(order), cancel);
     generated result;
     result.ids = std::move(reply.ids);
     result.text = std::move(reply.text);
     result.time_to_first_token_s = reply.to_first_token.count();
     if (result.ids.size() > 1 && reply.after_first_token.count() > 0)
       result.tokens_per_s = static_cast<double>(result.ids.size() - 1) / reply.after_first_token.count();
-    for (auto& hop : reply.route.hops)
-      result.route.push_back({hop.peer.to_string(), hop.blocks.begin, hop.blocks.end, hop.ms});
+    result.route = hops_of(reply.route);
     for (auto& r : reply.route.recoveries)
       result.recoveries.push_back(
-          {r.blocks.begin, r.blocks.end, r.late, r.moved, r.handed_over, r.restored_tokens, r.opening, r.restoring,
-           r.switching});
+          {r.blocks.begin, r.blocks.end, r.late, r.moved, r.handed_over, r.restored_tokens, r.noticed, r.opening,
+           r.restoring, r.switching});
     for (auto& event : reply.route.trace)
       result.trace.push_back({event.hop, event.seq, std::chrono::microseconds{event.micros}, event.at});
     return result;

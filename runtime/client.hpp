@@ -59,9 +59,10 @@ struct route_recovery {
   bool moved = false;           ///< it was leaving
   bool handed_over = false;     ///< and gave what it had: nothing was computed again
   uint32_t restored_tokens = 0;
-  std::chrono::microseconds opening{0};    ///< from when the loss was known until substitutes were open
-  std::chrono::microseconds restoring{0};  ///< from then until they held what was lost
-  std::chrono::microseconds switching{0};  ///< from then until the chain went through them
+  std::chrono::steady_clock::time_point noticed;  ///< when the loss was known here
+  std::chrono::microseconds opening{0};           ///< from then until substitutes were open
+  std::chrono::microseconds restoring{0};         ///< from then until they held what was lost
+  std::chrono::microseconds switching{0};         ///< from then until the chain went through them
 };
 /// A hop reported that it had computed and forwarded a step, at `at` on this client's clock.
 struct step_trace {
@@ -94,11 +95,12 @@ class client {
   /// Null where the model brings no tokenizer.
   virtual std::shared_ptr<const model::tokenizer> tokenizer() const = 0;
   /// `on_token` is called in a thread of the client's for each token as it comes (and once with id -1 for text that was
-  /// held back when the last token came).  A stop asked for through `cancel` closes the session on every server, and
+  /// held back when the last token came), and `on_route` there before the first with the chain as it was opened (never
+  /// where the model runs in this process).  A stop asked for through `cancel` closes the session on every server, and
   /// throws `cancelled`.
   virtual generated generate(
       const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token = {},
-      std::stop_token cancel = {}) = 0;
+      std::stop_token cancel = {}, const std::function<void(const std::vector<route_hop>&)>& on_route = {}) = 0;
   /// input_ids [B, S] int64.  `hidden` asks for each block's output.
   virtual evaluated evaluate(const model::tensor& input_ids, bool hidden) = 0;
 };

@@ -76,7 +76,7 @@ class local_client : public client {
 
   generated generate(
       const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
-      std::stop_token cancel) override {
+      std::stop_token cancel, const std::function<void(const std::vector<route_hop>&)>&) override {
     stopwatch watch;
     model::generation text{*ends_, tokenizer_, request};
     generated result;

@@ -7,6 +7,7 @@
 #include "runtime/commands/parse.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/nearest.hpp"
+#include "runtime/units.hpp"
 
 namespace corolla::runtime::commands {
 namespace {
@@ -52,14 +53,27 @@ int bench(const arguments& args) {
   CLI::App app{list_of_benches(), "bench"};
   std::string name;
   runtime::bench_settings settings;
+  std::string jitter;
   bool json = false;
   app.add_option("NAME", name, "what to measure")->required();
   app.add_option("--model", settings.model, "model to measure with, where one is needed");
   app.add_option("--threads", settings.threads, "threads that each process computes with")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  app.add_flag(
+      "--grid", settings.grid,
+      "recovery: each of three servers killed and stopped at steps 1, 7 and 39, for the tokens");
+  app.add_option("--jitter", jitter, "chain: part of its delay by which a piece is early or late: 20%");
+  app.add_option("--steps", settings.steps, "chain: decode steps in which no server may be replaced")
+      ->capture_default_str();
+  app.add_option("--seed", settings.seed, "chain: the same seed makes the same network")->capture_default_str();
   app.add_flag("--json", json, "prints an object a row");
   if (!parse(app, args)) return exit_done;
+  if (!jitter.empty()) {
+    const auto part = parse_part(jitter);
+    if (!part) throw usage_error("--jitter wants a part from 0% to 100%, not \"" + jitter + "\"");
+    settings.jitter = *part;
+  }
   for (const auto& row : find(name).run(settings))
     if (json)
       std::cout << to_json(row) << std::endl;

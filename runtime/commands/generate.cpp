@@ -53,7 +53,9 @@ void generate_flags::add_to(CLI::App& app) {
   app.add_option("--stop-ids", stop_ids, "ids that end it, \"1,2,3\"");
   app.add_flag("--ignore-eos", request.ignore_eos, "goes on after the model's end of text");
   app.add_flag("--json", json, "prints one object at the end: ids, text, times, route and what of it was replaced");
-  app.add_flag("--json-stream", json_stream, "prints an object a token as it comes, and the same object at the end");
+  app.add_flag(
+      "--json-stream", json_stream,
+      "prints an object a token as it comes, the first with the route, and the same object at the end");
 }
 
 /// "1,2,3"
@@ -80,6 +82,12 @@ std::string read_standard_input() {
   return text;
 }
 
+nlohmann::ordered_json to_json(const std::vector<route_hop>& hops) {
+  auto route = nlohmann::ordered_json::array();
+  for (const auto& hop : hops) route.push_back({{"peer", hop.peer}, {"blocks", {hop.begin, hop.end}}, {"ms", hop.ms}});
+  return route;
+}
+
 nlohmann::ordered_json to_json(const generated& result) {
   auto ms = [](std::chrono::microseconds time) { return static_cast<double>(time.count()) / 1000; };
   auto recoveries = nlohmann::ordered_json::array();
@@ -93,15 +101,12 @@ nlohmann::ordered_json to_json(const generated& result) {
          {"opening_ms", ms(r.opening)},
          {"restoring_ms", ms(r.restoring)},
          {"switching_ms", ms(r.switching)}});
-  auto route = nlohmann::ordered_json::array();
-  for (const auto& hop : result.route)
-    route.push_back({{"peer", hop.peer}, {"blocks", {hop.begin, hop.end}}, {"ms", hop.ms}});
   return {
       {"ids", result.ids},
       {"text", result.text},
       {"time_to_first_token_s", result.time_to_first_token_s},
       {"tokens_per_s", result.tokens_per_s},
-      {"route", std::move(route)},
+      {"route", to_json(result.route)},
       {"recoveries", std::move(recoveries)}};
 }
 
@@ -120,22 +125,32 @@ class printer {
     else if (output_ == format::text && token.id >= 0)
       std::cout << (std::exchange(first_, false) ? "" : ",") << token.id << std::flush;
     else if (output_ == format::json_stream && token.id >= 0)
-      print({{"id", token.id}, {"text", token.text}, {"t_ms", elapsed_ms()}, {"margin", token.margin}});
+      print(to_json(token));
   }
+
+  /// Told with the first token.
+  void take(const std::vector<route_hop>& route) { route_ = route; }
 
   void finish(const generated& result) const {
     if (output_ == format::text)
       std::cout << '\n';
     else
-      print(to_json(result));
+      print(commands::to_json(result));
   }
 
  private:
+  nlohmann::ordered_json to_json(const model::generated_token& token) {
+    nlohmann::ordered_json object{
+        {"id", token.id}, {"text", token.text}, {"t_ms", elapsed_ms()}, {"margin", token.margin}};
+    if (const auto route = std::exchange(route_, {}); !route.empty()) object["route"] = commands::to_json(route);
+    return object;
+  }
   double elapsed_ms() const { return std::chrono::duration<double, std::milli>(steady_clock::now() - begun_).count(); }
 
   format output_;
   bool has_text_;
   bool first_ = true;
+  std::vector<route_hop> route_;
   steady_clock::time_point begun_ = steady_clock::now();
 };
 
@@ -174,7 +189,9 @@ int generate(const arguments& args) {
   const auto tokenizer = runner->tokenizer();
   if (flags.prompt) flags.request.prompt = encode(*flags.prompt, tokenizer.get());
   printer show{flags.output(), tokenizer != nullptr};
-  const auto result = runner->generate(flags.request, std::ref(show), stop.get_token());
+  const auto result = runner->generate(
+      flags.request, std::ref(show), stop.get_token(),
+      [&show](const std::vector<route_hop>& route) { show.take(route); });
   show.finish(result);
   return exit_done;
 }

@@ -73,7 +73,7 @@ struct changing_fixture : session_fixture {
     s.epoch = edge;
     s.seq = s.done = config.done;
     s.position = position;
-    s.restores = true;
+    s.restores = restored_part::rows;
     s.until = until;
     s.hidden = rows(config.batch, tokens, static_cast<float>(1 + position * hidden_size));
     s.from = config.upstream;

@@ -109,12 +109,12 @@ BOOST_FIXTURE_TEST_CASE(a_substitute_hands_rows_on_to_the_next_one, changing_fix
   send(session, chunk(3, 1));
   BOOST_REQUIRE(out->steps.size() == 3u);
   for (size_t i = 0; i < 2; ++i) {
-    BOOST_TEST(out->steps[i].restores);
+    BOOST_TEST((out->steps[i].restores == restored_part::rows));
     BOOST_TEST(out->steps[i].seq == 2u);
     BOOST_TEST(out->steps[i].until == 3u);
   }
   BOOST_TEST(out->steps[1].position == 2u);
-  BOOST_TEST(!out->steps[2].restores);
+  BOOST_TEST((out->steps[2].restores == restored_part::none));
   BOOST_TEST(out->steps[2].seq == 3u);
 }
 
@@ -147,7 +147,7 @@ BOOST_FIXTURE_TEST_CASE(rows_go_to_a_substitute_beside_the_steps_and_steps_follo
   BOOST_TEST(restore(session, to(edge + 1), 2)->value.has_value());
   BOOST_REQUIRE(other->steps.size() == 3u);  // of 64 tokens
   for (const auto& s : other->steps) {
-    BOOST_TEST(s.restores);
+    BOOST_TEST((s.restores == restored_part::rows));
     BOOST_TEST(s.epoch == edge + 1);
     BOOST_TEST(s.seq == 2u);
     BOOST_TEST(s.until == 130u);

@@ -73,6 +73,7 @@ BOOST_AUTO_TEST_CASE(wrong_usage_ends_with_2_and_names_what_is_nearest) {
   expect_refusal(call({"keys", "new-swrm", "x"}), 2, "the nearest is new-swarm");
   expect_refusal(call({"node", "--node.modle=x"}), 2, "the nearest is --node.model");
   expect_refusal(call({"bench", "infrence"}), 2, "the nearest is inference");
+  expect_refusal(call({"bench", "chain", "--jitter", "20"}), 2, "0% to 100%");
   expect_refusal(call({"make-model", "bloom-56m", "x"}), 2, "the nearest is bloom-560m");
 }
 

@@ -108,6 +108,17 @@ BOOST_AUTO_TEST_CASE(getting_started_that_is_stopped_half_way_ends_its_servers) 
   BOOST_TEST(!somebody_listens(port));
 }
 
+BOOST_AUTO_TEST_CASE(the_failover_proof_kills_a_server_and_loses_no_token) {
+  const auto proof =
+      run({source_dir + "/examples/failover_proof.sh", model().path, "200", "50"},
+          {.environment = {"COROLLA=" + corolla_executable()}, .input = {}, .folder = {}});
+  BOOST_TEST(proof.end.is(0), proof.err);
+  const auto lines = lines_of(proof.out);
+  BOOST_TEST_REQUIRE(lines.size() == 8u);
+  BOOST_TEST(lines[6].starts_with("replaced: {\"blocks\":[8,16],"), lines[6]);
+  BOOST_TEST(lines[7] == "the same 200 tokens");
+}
+
 BOOST_AUTO_TEST_CASE(the_embedded_client_says_the_same_locally_and_through_a_server) {
   const auto embed_client = std::string{COROLLA_BINARY_DIR} + "/examples/embed_client";
   const auto local = run({embed_client, model().path, "a cat sat"});

@@ -2,44 +2,16 @@
 // through the proxy alone.  What the node itself dials goes out directly.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include "runtime/fault_proxy.hpp"
-#include "runtime/tcp.hpp"
+#include "runtime/reserved_port.hpp"
 #include "tests/support/swarm.hpp"
 
 namespace corolla::tests {
-
-/// A port of 127.0.0.1 of the kernel's choice that is kept for whoever listens at it with SO_REUSEADDR, as nodes do:
-/// the kernel gives it to nobody who asks for any, and lets it be bound once more as long as nobody listens.
-class reserved_port {
- public:
-  reserved_port() : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-    const int on = 1;
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      throw std::runtime_error("no port can be reserved");
-    const auto name = runtime::tcp_local_name(socket_);
-    number_ = static_cast<uint16_t>(std::stoi(name.substr(name.rfind(':') + 1)));
-  }
-
-  uint16_t number() const { return number_; }
-
- private:
-  runtime::tcp_socket socket_;
-  uint16_t number_ = 0;
-};
 
 class proxied_server {
  public:
@@ -63,7 +35,7 @@ class proxied_server {
     return options;
   }
 
-  reserved_port port_;
+  runtime::reserved_port port_;
 
  public:
   runtime::fault_proxy network;

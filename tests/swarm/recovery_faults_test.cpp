@@ -130,7 +130,7 @@ class twice_lost {
       if (!in_the_middle) strike();
     };
     ears.sent = [this, in_the_middle](const std::string& peer, const actors::step& s) {
-      if (in_the_middle && s.restores && peer == substitute_ && ++pieces_ == 2) strike();
+      if (in_the_middle && s.restores != actors::restored_part::none && peer == substitute_ && ++pieces_ == 2) strike();
     };
     scripted_session session{f_.client, f_.golden, steps, ears};
     session.run(0, at_);

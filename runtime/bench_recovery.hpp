@@ -1,0 +1,18 @@
+// What the loss of a server costs a generation.
+#pragma once
+
+#include <vector>
+
+#include "runtime/benches.hpp"
+
+namespace corolla::runtime {
+
+/// `recovery`: the middle of three servers is killed at positions 50, 500 and 1500 while another that holds its blocks
+/// stands by: the time to the next token and its parts, and the speed of the restore beside that of the prompt.
+std::vector<bench_row> bench_recovery(const bench_settings& settings);
+
+/// `recovery --grid`: each server of three killed, and stopped, at steps 1, 7 and 39 of 40; tokens against an
+/// undisturbed generation's.
+std::vector<bench_row> bench_recovery_grid(const bench_settings& settings);
+
+}  // namespace corolla::runtime
