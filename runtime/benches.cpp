@@ -1,6 +1,7 @@
 #include "runtime/benches.hpp"
 
 #include "runtime/bench_batch.hpp"
+#include "runtime/bench_chaos.hpp"
 #include "runtime/bench_far_chain.hpp"
 #include "runtime/bench_inference.hpp"
 #include "runtime/bench_link.hpp"
@@ -19,6 +20,9 @@ std::span<const bench> benches() {
       {"recovery", "from kill -9 of the middle server of three to the next token, at three positions", bench_recovery},
       {"chain", "decode steps/s over three servers with 25 ms each way on every link, against the chain's bound",
        bench_far_chain},
+      {"chaos",
+       "eight clients and five servers that die, stop, leave, join and lose their network, against golden texts",
+       bench_chaos},
   };
   return list;
 }

@@ -22,7 +22,9 @@ struct bench_settings {
   double jitter = 0;
   /// `chain`: decode steps in which no server may be replaced.
   uint64_t steps = 1000;
-  /// The same seed makes the same network.
+  /// `chaos`: how long faults go on.
+  double minutes = 2;
+  /// The same seed makes the same network, and the same faults.
   uint64_t seed = 1;
 };
 

@@ -66,7 +66,11 @@ int bench(const arguments& args) {
   app.add_option("--jitter", jitter, "chain: part of its delay by which a piece is early or late: 20%");
   app.add_option("--steps", settings.steps, "chain: decode steps in which no server may be replaced")
       ->capture_default_str();
-  app.add_option("--seed", settings.seed, "chain: the same seed makes the same network")->capture_default_str();
+  app.add_option("--minutes", settings.minutes, "chaos: how long faults go on")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seed", settings.seed, "chain, chaos: the same seed makes the same network and the same faults")
+      ->capture_default_str();
   app.add_flag("--json", json, "prints an object a row");
   if (!parse(app, args)) return exit_done;
   if (!jitter.empty()) {
