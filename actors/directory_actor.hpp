@@ -17,7 +17,7 @@ struct directory_config {
 /// In a thread of its own: it checks a signature for each record that a peer cares to send, and steps must not wait for
 /// that.
 directory_actor spawn_directory(caf::actor_system& system, directory_config config);
-/// The same among the other actors: for tests in virtual time.
+/// The same among the other actors: for clients, and for tests in virtual time.
 directory_actor spawn_directory_undetached(caf::actor_system& system, directory_config config);
 
 }  // namespace corolla::actors

@@ -350,9 +350,10 @@ route_impl::behavior_type route(route_pointer self, const route_config& config) 
 void pump(route_pointer self) {
   auto& state = self->state;
   if (state.now != phase::open || !state.out) return;
+  // First of all, as a step that truncates finds room only where those before it are settled.
+  state.log->advance(std::min(told_done(state), state.out->sent()));
   log_steps(self);
   if (state.now != phase::open) return;
-  state.log->advance(std::min(told_done(state), state.out->sent()));
   send(self, state.out);
   send(self, state.substitute);
   set_timer(self);

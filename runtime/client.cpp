@@ -68,7 +68,9 @@ class remote_client : public client {
       : system_(config_),
         ends_(model::ends::load(*source, {options.compute, "cpu"})),
         tokenizer_(model::load_tokenizer(*source)) {
-    auto directory = spawn_directory(system_, {membership.self});
+    // Not on a thread of its own: the system would wait for that at its end until the last handle to it is gone, and
+    // links that were lost keep some.
+    auto directory = spawn_directory_undetached(system_, {membership.self});
     node_settings node;
     node.link = std::make_shared<const wire::link_config>(std::move(membership.link));
     node.directory = directory;

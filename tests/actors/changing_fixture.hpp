@@ -83,6 +83,7 @@ struct changing_fixture : session_fixture {
   /// A substitute for a hop that had applied two steps.
   session_actor open_substitute() {
     config.restoring = true;
+    config.restorer = config.upstream;
     config.done = seq = done = 2;
     return open();
   }

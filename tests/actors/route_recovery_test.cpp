@@ -25,6 +25,16 @@ BOOST_AUTO_TEST_CASE(a_route_gives_what_the_blocks_give) {
   c.check_empty();
 }
 
+BOOST_AUTO_TEST_CASE(a_session_that_is_as_long_as_it_may_be_is_rolled_back) {
+  chain c;
+  generation g{c.swarm, /*batch=*/1, /*max_length=*/8};
+  g.open();
+  BOOST_TEST(g.forward(7), g.failure);
+  BOOST_TEST(g.forward(1), g.failure);
+  g.roll_back(6);
+  BOOST_TEST(g.forward(2), g.failure);
+}
+
 BOOST_AUTO_TEST_CASE(an_output_of_other_rows_than_were_asked_for_ends_the_route) {
   chain c;
   generation g{c.swarm};

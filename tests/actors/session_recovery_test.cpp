@@ -272,6 +272,7 @@ BOOST_FIXTURE_TEST_CASE(an_edge_that_is_found_when_another_is_in_force_is_stale,
   BOOST_TEST(relink(session, to(edge + 2), 1)->value.has_value());
   upstream.tell(finds_slowly, tick_atom::value);
   BOOST_TEST(first->failed_with(errc::stale), first->text());
+  BOOST_TEST(other->closed == 1);  // nobody else would end it, nor the stream that it stands for
   send(session, chunk(1, 1));
   BOOST_REQUIRE(other->steps.size() == 1u);
   BOOST_TEST(other->steps[0].epoch == edge + 2);
