@@ -3,6 +3,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -36,7 +37,10 @@ void check_ends(process& child, int signal, int status = 0) {
   BOOST_REQUIRE_NO_THROW(end = child.wait(promised));
   BOOST_TEST(end.exited, "signal " << end.code);
   BOOST_TEST(end.code == status, child.errors());
-  BOOST_TEST(child.errors() == "");
+  // All that a node may say: after SIGTERM its sessions have had nowhere to go.
+  const auto said = child.errors();
+  const bool tells_of_sessions = signal == SIGTERM && said.find("no other server has taken") != std::string::npos;
+  BOOST_TEST((said.empty() || (tells_of_sessions && std::ranges::count(said, '\n') == 1)), said);
 }
 
 /// Tells when a file is opened.
