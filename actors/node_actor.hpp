@@ -21,7 +21,7 @@ struct served_blocks {
   int64_t hidden_size = 0;
   uint32_t max_positions = 0;
   uint64_t cache_tokens = 0;
-  uint64_t cache_bytes = 1;  ///< keys and values of a token in one block
+  uint64_t cache_bytes = 0;  ///< keys and values of a token in one block
   float steps_per_s = 0;     ///< decode steps, measured at start; 0: unknown
   float forward_per_s = 0;   ///< prompt tokens, measured at start; 0: unknown
   std::string numerics;      ///< kernels and dtype, such as "cpu-f32"

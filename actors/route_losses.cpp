@@ -1,5 +1,6 @@
 // What a route is told of its hops, and what it does about it.
 #include <algorithm>
+#include <utility>
 
 #include "actors/route_mending.hpp"
 
@@ -141,12 +142,15 @@ void edge_reported(route_pointer self, const edge_lost& event) {
 
 void session_leaving_there(route_pointer self, const session_leaving& event) {
   auto& state = self->state;
+  // Once: a server that goes on saying so must not make its client plan each time.
+  bool is_news = false;
   auto mark = [&](hop& h) {
-    if (h.session == event.session) h.leaving = true;
+    if (h.session == event.session) is_news = !std::exchange(h.leaving, true) || is_news;
   };
   std::for_each(state.hops.begin(), state.hops.end(), mark);
-  state.move_waits = false;
   if (state.mend) std::for_each(state.mend->fresh.begin(), state.mend->fresh.end(), mark);
+  if (!is_news) return;
+  state.move_waits = false;
   begin_next(self);
 }
 

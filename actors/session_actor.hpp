@@ -28,7 +28,7 @@ struct session_config {
   int64_t hidden_size = 0;
   bool last_hop = false;     ///< outputs go to the client
   uint64_t cache = 0;        ///< reserved at `block`; the session releases it when it ends
-  uint64_t cache_bytes = 1;  ///< keys and values of a token in one block
+  uint64_t cache_bytes = 0;  ///< keys and values of a token in one block
   block_actor block;
   connector_actor connector;  ///< finds the peers of later edges
   session_events_actor events;

@@ -79,7 +79,7 @@ void next_chunk(session_state& state, uint32_t tokens) {
 void send_cache(session_pointer self, uint32_t tokens) {
   auto& state = self->state;
   auto& h = *state.handing;
-  h.reading = true;
+  state.reading_cache = true;
   auto part = part_of(state);
   part.restores = restored_part::cache;
   part.block = h.block++;
@@ -88,14 +88,17 @@ void send_cache(session_pointer self, uint32_t tokens) {
   self->request(state.config.block, caf::infinite, read_atom::value, wanted)
       .then(
           [self, part](model::tensor& rows) mutable {
-            if (!is_under_way(self, part.epoch)) return;
-            self->state.handing->reading = false;
-            part.hidden = std::move(rows);
-            send(self, std::move(part));
+            self->state.reading_cache = false;
+            if (is_under_way(self, part.epoch)) {
+              part.hidden = std::move(rows);
+              send(self, std::move(part));
+            }
             go_on(self);
           },
           [self, epoch = part.epoch](const caf::error& reason) {
+            self->state.reading_cache = false;
             if (is_under_way(self, epoch)) lost(self, reason);
+            go_on(self);
           });
 }
 
@@ -112,7 +115,8 @@ void send_outputs(session_pointer self, uint32_t tokens) {
 
 void go_on(session_pointer self) {
   auto& state = self->state;
-  while (state.handing && state.handing->edge && !state.handing->reading &&
+  // One read at a time, whatever was given up meanwhile: a client that hands over again and again costs no more.
+  while (state.handing && state.handing->edge && !state.reading_cache &&
          state.handing->untaken < wire::limits::untaken_steps) {
     auto& h = *state.handing;
     if (h.position == h.until) {
@@ -143,7 +147,11 @@ caf::error judge(const session_state& state, const step& part) {
       part.position != state.restore_begun || uint64_t{part.position} + tokens > part.until ||
       part.until > config.max_length || (state.restore_until != 0 && part.until != state.restore_until))
     return make_error(errc::protocol_violation, name + " were handed over out of their order");
-  if (part.restores == restored_part::cache) return {};
+  if (part.restores == restored_part::cache) {
+    // Its bytes take credit, and so bound what waits for the block.
+    if (part.hidden.bytes().size() == config.batch * config.cache_bytes * tokens) return {};
+    return make_error(errc::bad_tensor, name + " have keys and values of another size than this span's");
+  }
   if (auto text = misfit(config, part); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
   if (part.hidden.type() != config.wire) return make_error(errc::bad_tensor, name + " came in another type");
   return {};

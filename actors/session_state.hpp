@@ -34,7 +34,6 @@ struct handing_over {
   uint32_t position = 0;  // of the next chunk
   uint32_t block = 0;     // next of the chunk; the end of the blocks: its outputs
   uint32_t untaken = 0;   // parts
-  bool reading = false;   // the block is asked
 };
 
 struct session_state {
@@ -58,6 +57,7 @@ struct session_state {
   uint32_t position = 0;  // tokens in the cache
   uint32_t finding = 0;   // peers of new edges
   std::optional<handing_over> handing;
+  bool reading_cache = false;  // the block is asked for a part
   // Of a substitute.
   bool restoring = false;      // not all rows have been computed
   uint32_t restore_begun = 0;  // tokens accepted

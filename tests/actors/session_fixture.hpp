@@ -171,6 +171,7 @@ struct session_fixture {
     c.blocks = {0, 8};
     c.max_length = 16;
     c.hidden_size = hidden_size;
+    c.cache_bytes = fake_span::cache_bytes;
     c.block = block;
     c.connector = connects;
     c.events = events;

@@ -63,6 +63,8 @@ class fake_span final : public model::span {
     return results;
   }
 
+  /// Of a token in one block: its state after it.
+  static constexpr uint64_t cache_bytes = sizeof(float);
   int64_t cache_width() const override { return 1; }
   model::tensor read_cache(model::cache_id id, uint32_t block, uint32_t position, uint32_t tokens) const override {
     const auto& s = sessions_.at(id);

@@ -91,6 +91,7 @@ size_t virtual_swarm::add(model::block_range blocks, uint64_t cache_tokens) {
   served.hidden_size = hidden_size;
   served.max_positions = 1000;
   served.cache_tokens = cache_tokens;
+  served.cache_bytes = fake_span::cache_bytes;
   served.block = n.block;
   node_settings settings;
   settings.link = n.config;
