@@ -1,6 +1,6 @@
 #include "runtime/swarm_records.hpp"
 
-#include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -31,46 +31,78 @@ struct system_config : caf::actor_system_config {
   }
 };
 
+std::vector<crypto::address> parse_all(const std::vector<std::string>& peers) {
+  std::vector<crypto::address> addresses;
+  for (auto& text : peers) {
+    auto address = crypto::address::parse(text);
+    if (!address) throw std::runtime_error("\"" + text + "\" is no address of the form corolla://ID@HOST:PORT");
+    addresses.push_back(std::move(*address));
+  }
+  return addresses;
+}
+
 /// A client's node, for as long as a look takes.
 class onlooker {
  public:
-  explicit onlooker(swarm_membership membership) {
-    directory_ = spawn_directory(system_, {membership.self});
+  /// Linked to the first of `peers` that answers; throws where none does.
+  onlooker(const swarm_options& options, const std::vector<std::string>& peers) {
+    const auto addresses = parse_all(peers);
+    auto membership = join_swarm(options, /*is_server=*/false);
+    directory_ = spawn_directory_undetached(system_, {membership.self});
     node_settings settings;
     settings.link = std::make_shared<const wire::link_config>(std::move(membership.link));
     settings.directory = directory_;
     settings.dialer = system_.spawn<caf::detached>(dialer);
     settings.software = software_name();
     node_ = spawn_node(system_, std::move(settings));
+    try {
+      link_to_any(addresses);
+    } catch (const std::exception&) {
+      end();
+      throw;
+    }
   }
-  ~onlooker() {
-    caf::scoped_actor self{system_};
-    self->monitor(node_);
-    self->send(node_, stop_atom::value);
-    directory_ = nullptr;
-    self->receive([](const caf::down_msg&) {});
-  }
+  ~onlooker() { end(); }
   onlooker(const onlooker&) = delete;
 
-  /// Empty, or why the peer was not reached.
-  std::string link_to(const crypto::address& peer) {
-    caf::scoped_actor self{system_};
-    std::string failure;
-    self->request(node_, answer_timeout, connect_atom::value, peer)
-        .receive([](const peer_actor&) {}, [&](caf::error& reason) { failure = describe(reason); });
-    return failure;
-  }
   std::vector<server_record> records() {
+    return ask<std::vector<server_record>>(directory_, answer_timeout, snapshot_atom::value);
+  }
+  uint32_t drain(const peer_id& server) {
+    const auto peer = ask<peer_actor>(node_, answer_timeout, connect_atom::value, server);
+    return ask<uint32_t>(peer, answer_timeout, drain_atom::value);
+  }
+
+ private:
+  template <class Result, class Actor, class... Arguments>
+  Result ask(const Actor& whom, Arguments&&... arguments) {
     caf::scoped_actor self{system_};
-    std::vector<server_record> result;
-    self->request(directory_, answer_timeout, snapshot_atom::value)
+    Result result{};
+    self->request(whom, std::forward<Arguments>(arguments)...)
         .receive(
-            [&](std::vector<server_record>& records) { result = std::move(records); },
+            [&](Result& answer) { result = std::move(answer); },
             [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
     return result;
   }
 
- private:
+  void link_to_any(const std::vector<crypto::address>& addresses) {
+    std::string failures;
+    for (auto& address : addresses) try {
+        ask<peer_actor>(node_, answer_timeout, connect_atom::value, address);
+        return;
+      } catch (const std::runtime_error& e) {
+        failures += (failures.empty() ? "" : "; ") + address.to_string() + ": " + e.what();
+      }
+    throw std::runtime_error("none of the given peers answered: " + failures);
+  }
+
+  void end() {
+    caf::scoped_actor self{system_};
+    self->monitor(node_);
+    self->send(node_, stop_atom::value);
+    self->receive([](const caf::down_msg&) {});
+  }
+
   system_config config_;
   caf::actor_system system_{config_};
   directory_actor directory_;
@@ -80,21 +112,20 @@ class onlooker {
 }  // namespace
 
 std::vector<server_record> read_records(const swarm_options& options, const std::vector<std::string>& peers) {
-  std::vector<crypto::address> addresses;
-  for (auto& text : peers) {
-    auto address = crypto::address::parse(text);
-    if (!address) throw std::runtime_error("\"" + text + "\" is no address of the form corolla://ID@HOST:PORT");
-    addresses.push_back(std::move(*address));
+  return onlooker{options, peers}.records();
+}
+
+drained_server drain_server(
+    const swarm_options& options, const std::vector<std::string>& peers, const std::string& id) {
+  onlooker node{options, peers};
+  std::optional<peer_id> meant;
+  for (auto& record : node.records()) {
+    if (!record.peer.to_string().starts_with(id)) continue;
+    if (meant) throw std::runtime_error("several servers have an id that begins with " + id + ": give more of it");
+    meant = record.peer;
   }
-  onlooker node{join_swarm(options, /*is_server=*/false)};
-  std::string failures;
-  auto reached = std::any_of(addresses.begin(), addresses.end(), [&](const crypto::address& address) {
-    auto failure = node.link_to(address);
-    if (!failure.empty()) failures += (failures.empty() ? "" : "; ") + address.to_string() + ": " + failure;
-    return failure.empty();
-  });
-  if (!reached) throw std::runtime_error("none of the given peers answered: " + failures);
-  return node.records();
+  if (!meant) throw std::runtime_error("no server there has the id " + id + ": `corolla swarm` tells the ids of all");
+  return {meant->to_string(), node.drain(*meant)};
 }
 
 }  // namespace corolla::runtime

@@ -9,6 +9,7 @@ std::span<const command> all() {
       {"eval", "writes logits and hidden states, and tells the perplexity", eval, /*computes=*/true},
       {"swarm", "tells who serves which blocks, and how fast", swarm},
       {"route", "tells which servers a client would choose now, and why", route},
+      {"drain", "asks a server to leave once its sessions have moved to others", drain},
       {"inspect", "tells what a model file holds", inspect},
       {"tokenize", "turns text into ids, or ids into text", tokenize},
       {"keys", "makes and shows the keys and certificates of private swarms", keys},

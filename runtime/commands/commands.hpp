@@ -15,6 +15,7 @@ int node(const arguments& args);
 int generate(const arguments& args);
 int eval(const arguments& args);
 int swarm(const arguments& args);
+int drain(const arguments& args);
 int inspect(const arguments& args);
 int tokenize(const arguments& args);
 int keys(const arguments& args);
