@@ -128,10 +128,7 @@ std::vector<bench_row> bench_chaos(const bench_settings& settings) {
   if (settings.model.empty()) throw std::runtime_error("this measurement needs --model");
   const golden_texts texts{settings.model};
   bench_chaos_swarm swarm{settings};
-  client_options options;
-  options.model = settings.model;
-  options.threads = settings.threads;
-  options.peers = {swarm.address()};
+  const auto options = bench_client(settings, swarm.address());
   std::vector<std::unique_ptr<chaos_client>> all;
   for (size_t i = 0; i < clients; ++i)
     all.push_back(std::make_unique<chaos_client>(options, texts, settings.seed + 1 + i));

@@ -66,14 +66,8 @@ std::vector<bench_row> bench_far_chain(const bench_settings& settings) {
   if (settings.model.empty()) throw std::runtime_error("this measurement needs --model");
   const bench_node meeting_point{{}};
   const auto nodes = start(settings, meeting_point);
-  client_options options;
-  options.model = settings.model;
-  options.threads = settings.threads;
-  options.local = true;
-  const auto here = client::make(options);
-  options.local = false;
-  options.peers = {meeting_point.address()};
-  const auto far = client::make(options);
+  const auto here = client::make(bench_client(settings));
+  const auto far = client::make(bench_client(settings, meeting_point.address()));
 
   const auto request = bench_request(bench_prompt(settings.model, prompt_tokens), new_tokens);
   here->generate(request);  // warm

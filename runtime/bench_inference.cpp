@@ -37,13 +37,6 @@ std::vector<std::unique_ptr<bench_node>> start_chain(const bench_settings& setti
   return nodes;
 }
 
-client_options options_of(const bench_settings& settings) {
-  client_options options;
-  options.model = settings.model;
-  options.threads = settings.threads;
-  return options;
-}
-
 }  // namespace
 
 std::vector<bench_row> bench_inference(const bench_settings& settings) {
@@ -53,12 +46,8 @@ std::vector<bench_row> bench_inference(const bench_settings& settings) {
   auto at = [&](size_t i) { return available[i % available.size()]; };
   pin_to(at(0));
   auto nodes = start_chain(settings, {at(1), at(2), at(3)});
-  auto options = options_of(settings);
-  options.local = true;
-  auto local = client::make(options);
-  options.local = false;
-  options.peers = {nodes.front()->address()};
-  auto remote = client::make(options);
+  auto local = client::make(bench_client(settings));
+  auto remote = client::make(bench_client(settings, nodes.front()->address()));
 
   std::vector<double> here, there;
   auto request = bench_request(prompt, new_tokens);
@@ -83,8 +72,7 @@ std::vector<bench_row> bench_prefill(const bench_settings& settings) {
   auto available = processors();
   if (available.size() < 2) throw std::runtime_error("this measurement needs two processors");
   auto nodes = start_chain(settings, {available[0], available[1]});
-  auto options = options_of(settings);
-  options.peers = {nodes.front()->address()};
+  auto options = bench_client(settings, nodes.front()->address());
   auto flowing = client::make(options);
   options.pipeline = false;
   auto waiting = client::make(options);

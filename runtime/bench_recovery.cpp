@@ -62,11 +62,7 @@ std::vector<bench_row> bench_recovery(const bench_settings& settings) {
   if (settings.model.empty()) throw std::runtime_error("this measurement needs --model");
   if (settings.grid) return bench_recovery_grid(settings);
   bench_chain chain{settings, 3};
-  client_options options;
-  options.model = settings.model;
-  options.threads = settings.threads;
-  options.peers = {chain.address()};
-  const auto through = client::make(options);
+  const auto through = client::make(bench_client(settings, chain.address()));
   std::vector<bench_row> rows;
   for (const auto position : positions) {
     const auto request =

@@ -42,11 +42,7 @@ size_t wrong_tokens(const reference& expected, const std::vector<int64_t>& got) 
 
 std::vector<bench_row> bench_recovery_grid(const bench_settings& settings) {
   bench_chain chain{settings, 3};
-  client_options options;
-  options.model = settings.model;
-  options.threads = settings.threads;
-  options.peers = {chain.address()};
-  const auto through = client::make(options);
+  const auto through = client::make(bench_client(settings, chain.address()));
   const auto request = bench_request(bench_prompt(settings.model, prompt_tokens), new_tokens);
   const auto expected = undisturbed(*through, request);
   std::vector<bench_row> rows{

@@ -131,6 +131,15 @@ std::vector<int64_t> bench_prompt(const std::string& model, uint32_t tokens) {
   return ids;
 }
 
+client_options bench_client(const bench_settings& settings, const std::string& address) {
+  client_options options;
+  options.model = settings.model;
+  options.threads = settings.threads;
+  options.local = address.empty();
+  if (!options.local) options.peers = {address};
+  return options;
+}
+
 model::generation_request bench_request(std::vector<int64_t> prompt, uint32_t new_tokens) {
   model::generation_request request;
   request.prompt = std::move(prompt);

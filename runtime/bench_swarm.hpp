@@ -9,6 +9,7 @@
 
 #include "model/block_range.hpp"
 #include "runtime/bench.hpp"
+#include "runtime/benches.hpp"
 #include "runtime/client.hpp"
 
 namespace corolla::runtime {
@@ -51,6 +52,8 @@ double median(std::vector<double> values);
 
 /// `tokens` ids that are the same each time.
 std::vector<int64_t> bench_prompt(const std::string& model, uint32_t tokens);
+/// A client of the swarm at this address; of none, one that runs the model in this process.
+client_options bench_client(const bench_settings& settings, const std::string& address = {});
 model::generation_request bench_request(std::vector<int64_t> prompt, uint32_t new_tokens);
 
 }  // namespace corolla::runtime

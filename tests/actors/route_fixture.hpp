@@ -14,6 +14,14 @@ namespace corolla::tests {
 using namespace corolla::actors;
 using namespace std::chrono_literals;
 
+/// What a generation does besides one token after the other, and over what links.
+struct course {
+  uint32_t batch = 1;
+  bool reorders = false;
+  bool rolls_back = false;
+  std::chrono::microseconds delay{0};
+};
+
 class generation {
  public:
   generation(virtual_swarm& swarm, uint32_t batch = 1, uint32_t max_length = 64, uint32_t seed = 1)
@@ -64,6 +72,23 @@ class generation {
     failure = "a wrong output";
     return false;
   }
+  /// A prompt and then tokens; `fault` strikes so many messages after step `at` has begun.  What went wrong, or
+  /// nothing.
+  std::string run(
+      const course& how, uint32_t steps, size_t messages, uint32_t at, const std::function<void()>& fault,
+      const std::function<void(uint32_t)>& after_step = {}) {
+    std::vector<uint32_t> reversed(how.batch);
+    for (uint32_t i = 0; i < how.batch; ++i) reversed[i] = how.batch - 1 - i;
+    for (uint32_t step = 0; step < steps; ++step) {
+      if (how.rolls_back && step == 3) roll_back(position - 5);
+      const auto order = how.reorders && step % 2 == 1 ? reversed : std::vector<uint32_t>{};
+      if (!forward(step == 0 ? 17 : 1, order, messages, step == at ? fault : nullptr))
+        return "step " + std::to_string(step) + ": " + failure;
+      if (after_step) after_step(step);
+    }
+    return {};
+  }
+
   /// The next step goes back to there.
   void roll_back(uint32_t to) { position = to; }
 

@@ -183,15 +183,8 @@ enum class lost_too { nobody, leaver, substitute, before, behind, late_leaver };
 constexpr lost_too all_losses[] = {lost_too::nobody, lost_too::leaver, lost_too::substitute,
                                    lost_too::before, lost_too::behind, lost_too::late_leaver};
 
-struct leaving {
-  uint32_t batch = 1;
-  bool reorders = false;
-  bool rolls_back = false;
-  std::chrono::microseconds delay{0};
-};
-
 /// A generation during which a server leaves, and another is lost so many messages later.
-std::string run_one(lost_too what, size_t hop, size_t messages, size_t later, const leaving& how) {
+std::string run_one(lost_too what, size_t hop, size_t messages, size_t later, const course& how) {
   chain c{how.delay};
   std::string failure;
   {
@@ -221,15 +214,7 @@ std::string run_one(lost_too what, size_t hop, size_t messages, size_t later, co
           return c.swarm.kill(g.server_of_hop(next));
       }
     };
-    std::vector<uint32_t> reversed(how.batch);
-    for (uint32_t i = 0; i < how.batch; ++i) reversed[i] = how.batch - 1 - i;
-    for (uint32_t step = 0; step < 7 && failure.empty(); ++step) {
-      if (how.rolls_back && step == 3) g.roll_back(g.position - 5);
-      const auto order = how.reorders && step % 2 == 1 ? reversed : std::vector<uint32_t>{};
-      const bool good =
-          g.forward(step == 0 ? 17 : 1, order, messages, step == 2 ? std::function<void()>{strike} : nullptr);
-      if (!good) failure = "step " + std::to_string(step) + ": " + g.failure;
-    }
+    failure = g.run(how, /*steps=*/7, messages, /*at=*/2, strike);
     c.swarm.pass(3s);
     if (failure.empty() && what == lost_too::nobody && c.swarm.is_alive(leaver)) failure = "it has not left";
     if (failure.empty() && !g.forward(1)) failure = "afterwards: " + g.failure;
@@ -238,7 +223,7 @@ std::string run_one(lost_too what, size_t hop, size_t messages, size_t later, co
   return failure;
 }
 
-void run_all(const leaving& how) {
+void run_all(const course& how) {
   for (auto what : all_losses)
     for (size_t hop = 0; hop < 3; ++hop)
       for (size_t messages : {0, 25, 120})

@@ -90,15 +90,8 @@ const char* name_of(fault f) {
   return names[static_cast<size_t>(f)];
 }
 
-struct grid {
-  uint32_t batch = 1;
-  bool reorders = false;
-  bool rolls_back = false;
-  std::chrono::microseconds delay{0};
-};
-
 /// A generation with one fault in it; what went wrong, or nothing.
-std::string run_one(fault what, size_t hop, uint32_t at_step, size_t messages, const grid& how) {
+std::string run_one(fault what, size_t hop, uint32_t at_step, size_t messages, const course& how) {
   chain c{how.delay};
   std::string failure;
   {
@@ -128,17 +121,10 @@ std::string run_one(fault what, size_t hop, uint32_t at_step, size_t messages, c
           return c.swarm.fail_once(victim);
       }
     };
-    std::vector<uint32_t> reversed(how.batch);
-    for (uint32_t i = 0; i < how.batch; ++i) reversed[i] = how.batch - 1 - i;
-    for (uint32_t step = 0; step < 8 && failure.empty(); ++step) {
-      const bool is_prompt = step == 0;
-      if (how.rolls_back && step == 3) g.roll_back(g.position - 5);
-      const auto order = how.reorders && step % 2 == 1 ? reversed : std::vector<uint32_t>{};
-      const bool good =
-          g.forward(is_prompt ? 17 : 1, order, messages, step == at_step ? std::function<void()>{strike} : nullptr);
-      if (!good) failure = "step " + std::to_string(step) + ": " + g.failure;
+    auto afterwards = [&](uint32_t step) {
       if (what == fault::zombie && step == at_step) c.swarm.resume(victim);
-    }
+    };
+    failure = g.run(how, /*steps=*/8, messages, at_step, strike, afterwards);
     if (failure.empty() && g.status().recoveries.size() > 2)
       failure = std::to_string(g.status().recoveries.size()) + " recoveries for one fault";
   }
@@ -146,7 +132,7 @@ std::string run_one(fault what, size_t hop, uint32_t at_step, size_t messages, c
   return failure;
 }
 
-void run_all(const grid& how) {
+void run_all(const course& how) {
   for (auto what : all_faults)
     for (size_t hop = 0; hop < 3; ++hop)
       for (uint32_t at_step : {0u, 1u, 3u, 7u})
