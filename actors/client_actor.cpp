@@ -14,8 +14,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Joining, planning and opening, beyond the time that the order may wait for room.
-constexpr auto open_timeout = std::chrono::minutes{3};
 /// A route answers or fails by its own deadlines; this only bounds a fault in it.
 constexpr auto forward_timeout = std::chrono::minutes{60};
 
@@ -54,8 +52,7 @@ route_actor open_route(
   config.options.batch = batch;
   config.options.max_length = max_length;
   auto route = spawn_route(self->system(), config);
-  self->request(route, open_timeout + config.options.alloc_timeout, open_atom::value)
-      .then([go](taken) mutable { go(); }, failed);
+  self->request(route, caf::infinite, open_atom::value).then([go](taken) mutable { go(); }, failed);
   return route;
 }
 
@@ -79,7 +76,7 @@ void finish_generation(self_pointer self, uint64_t id) {
     job.text += rest;
     if (job.on_token) job.on_token({-1, 0, rest});
   }
-  self->request(job.route, open_timeout, status_atom::value)
+  self->request(job.route, caf::infinite, status_atom::value)
       .then(
           [self, id](route_status& status) {
             auto found = self->state.generations.find(id);
@@ -129,7 +126,7 @@ void begin(self_pointer self, uint64_t id) {
   if (found == self->state.generations.end()) return;
   auto& job = found->second;
   if (!job.on_route) return run(self, id, job.what->first());
-  self->request(job.route, open_timeout, status_atom::value)
+  self->request(job.route, caf::infinite, status_atom::value)
       .then(
           [self, id](const route_status& status) {
             auto still = self->state.generations.find(id);

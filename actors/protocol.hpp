@@ -287,10 +287,8 @@ struct route_options {
   uint32_t chunk_tokens = 64;  ///< prompts are cut into steps of so many tokens
   bool pipeline = true;        ///< false: one chunk at a time (for measurements)
   std::chrono::milliseconds alloc_timeout{0};
-  /// Without an output, however many servers were tried meanwhile.
+  /// Without an output, however many servers were tried meanwhile; and of opening, besides `alloc_timeout`.
   std::chrono::milliseconds step_timeout{60'000};
-  /// Attempts to replace what was lost, between two outputs.
-  uint32_t max_recoveries = 8;
   /// Servers to use and no others; empty: any.
   std::vector<peer_id> allow;
   /// Servers not to use, whatever `allow` says.

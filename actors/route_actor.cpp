@@ -151,17 +151,16 @@ std::string what_is_missing(const route_state& state) {
 void tick(route_pointer self) {
   auto& state = self->state;
   state.timer.rang();
-  if (state.now != phase::open) return;
+  if (state.now != phase::open && state.now != phase::opening) return;
   if (self->clock().now() >= state.deadline) {
     const auto code = state.waits_for_servers && state.refusal ? code_of(state.refusal) : errc::timed_out;
-    return fail(
-        self, make_error(
-                  code, "no output within " + std::to_string(state.config->options.step_timeout.count()) + " ms" +
-                            what_is_missing(state)));
+    const auto what = state.now == phase::open ? "no output within " : "no route was opened within ";
+    const auto time = std::to_string(state.config->options.step_timeout.count()) + " ms";
+    return fail(self, make_error(code, what + time + what_is_missing(state)));
   }
   route_mending::look_at_deadline(self);
   look_for_the_late(self);
-  if (state.now == phase::open) set_timer(self);
+  if (state.now != phase::failed) set_timer(self);
 }
 
 // -- requests -------------------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ void edge_broken(route_pointer self, size_t into, const std::string& why) {
 
 void output_came(route_pointer self) {
   auto& state = self->state;
-  state.tries = 0;
+  state.vain_tries = state.waits = 0;
   if (state.mend && state.mend->late && !state.mend->committing) {
     abandon(self);
     state.excluded.clear();
@@ -161,6 +161,7 @@ void substitute_refused(route_pointer self, const caf::error& reason) {
 void look_at_deadline(route_pointer self) {
   auto& state = self->state;
   if (!state.mend || state.mend->committing || self->clock().now() < state.mend->due) return;
+  if (state.mend->opens_left > 0) return opens_overdue(self);
   auto& fresh = state.mend->fresh;
   for (size_t i = 0; i < fresh.size(); ++i)
     if (!fresh[i].restored) return fresh_lost(self, i, make_error(errc::timed_out, "it was not restored in time"));
@@ -168,7 +169,9 @@ void look_at_deadline(route_pointer self) {
 
 void servers_changed(route_pointer self) {
   auto& state = self->state;
-  state.waits_for_servers = state.move_waits = false;
+  const bool waited = std::exchange(state.waits_for_servers, false);
+  state.move_waits = false;
+  if (waited && is_opening(state)) return begin(self, {});
   begin_next(self);
 }
 

@@ -6,6 +6,8 @@ namespace corolla::actors::route_mending {
 
 /// Restoring a token, where no prompt has shown how long one takes.
 static constexpr auto assumed_per_token = std::chrono::milliseconds{50};
+/// Attempts between two outputs that end as they began, with as many servers to choose from; then it is time to wait.
+static constexpr uint32_t vain_tries_in_a_row = 8;
 /// Handing over, while the hop that leaves goes on.
 static constexpr auto hand_over_timeout = std::chrono::seconds{30};
 
@@ -41,6 +43,7 @@ void begin(route_pointer self, mending m) {
   m.epoch = ++state.epochs;
   m.done = state.done;
   m.position = state.done_position;
+  m.left_out = state.excluded.size();
   m.begun = m.report.noticed = self->clock().now();
   m.report.late = m.late;
   m.report.moved = m.moves;
@@ -65,11 +68,12 @@ void again(route_pointer self, caf::error reason) {
   if (is_optional(m) && m.committing) std::for_each(begin_of, end_of, [](hop& h) { h.lost = true; });
   const bool serves = is_optional(m) && std::none_of(begin_of, end_of, [](const hop& h) { return h.lost; });
   const bool was_late = m.late;
+  const bool narrowed = state.excluded.size() > m.left_out;
   const auto first = m.first;
   abandon(self);
   state.refusal = std::move(reason);
-  if (++state.tries > state.config->options.max_recoveries) {
-    if (!serves) return fail(self, state.refusal);
+  if (!narrowed && ++state.vain_tries > vain_tries_in_a_row) {
+    if (!serves) return wait_for_servers(self, state.refusal);
     state.move_waits = true;
     return;
   }
@@ -181,7 +185,8 @@ static void finish(route_pointer self) {
   state.refusal = {};
   if (is_opening(state)) {
     state.now = phase::open;
-    state.tries = 0;
+    state.vain_tries = state.waits = 0;
+    state.deadline = alarm::never;
     state.opening.deliver(taken{});
   } else {
     state.recoveries.push_back(m.report);

@@ -27,7 +27,7 @@ void edge_reported(route_pointer self, const edge_lost& event);
 void session_leaving_there(route_pointer self, const session_leaving& event);
 /// The first substitute takes nothing more from here.
 void substitute_refused(route_pointer self, const caf::error& reason);
-/// Substitutes that take too long are replaced.
+/// Servers that take too long to open, or to be restored, are replaced.
 void look_at_deadline(route_pointer self);
 void servers_changed(route_pointer self);
 void close_all(route_pointer self);
@@ -64,6 +64,11 @@ void abandon(route_pointer self);
 void again(route_pointer self, caf::error reason);
 /// Looks for servers, and opens sessions at them; then comes `restore`, or `commit` where there is nothing to restore.
 void plan(route_pointer self);
+/// There is nobody (more) to try: the directory tells of a server that joins, and those that are known are asked again
+/// after a while.  The deadline ends it.
+void wait_for_servers(route_pointer self, caf::error reason);
+/// Servers did not answer in time.
+void opens_overdue(route_pointer self);
 /// Has the hop that leaves give what it has to the substitute, or the one before the gap send its rows to the first.
 void restore(route_pointer self);
 /// A hop that leaves could not hand over.

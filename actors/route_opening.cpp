@@ -6,12 +6,15 @@ namespace {
 
 /// Finding one node of the swarm that answers, and what it knows.
 constexpr auto join_timeout = std::chrono::seconds{15};
-/// Plans for one opening: each leaves out the servers that refused before.
-constexpr uint32_t max_plans = 4;
 /// Before nodes of which none answered are dialled again.
 constexpr auto join_pause = std::chrono::seconds{1};
-/// Before a server that was full is asked again, the first time.
-constexpr auto room_pause = std::chrono::milliseconds{250};
+/// Before servers that refused or did not answer are asked again, the first time; each time is twice as long, up to
+/// `longest_pause`.
+constexpr auto first_pause = std::chrono::milliseconds{250}, longest_pause = std::chrono::milliseconds{4000};
+/// Before another server is tried than one that does not answer, the first time: a few round trips over the longest
+/// ways there are.  Who is slow for good is waited for in the end.
+constexpr auto open_patience = std::chrono::milliseconds{2000},
+               longest_open_patience = std::chrono::milliseconds{10'000};
 
 model::block_range blocks_of(const route_state& state, const mending& m) {
   if (state.hops.empty()) return state.config->options.blocks;
@@ -35,7 +38,7 @@ void join(route_pointer self, size_t index, Done done, Failed failed, caf::error
 /// Whoever waits for a server may have lost, with its last link, those who could tell of one.
 void join_again(route_pointer self) {
   auto& state = self->state;
-  if (!state.may_be_alone || !state.forward || state.config->bootstrap.empty()) return;
+  if (!state.may_be_alone || (!state.forward && !is_opening(state)) || state.config->bootstrap.empty()) return;
   state.may_be_alone = false;
   auto look = [self] { servers_changed(self); };
   join(self, 0, look, [self](const caf::error&) {
@@ -49,24 +52,15 @@ void join_again(route_pointer self) {
 void no_plan(route_pointer self, caf::error reason) {
   auto& state = self->state;
   // Where servers refused, what they said tells more than that nobody else is left.
-  if (is_opening(state)) return fail(self, state.refusal ? state.refusal : reason);
+  if (is_opening(state)) {
+    if (state.refusal) reason = state.refusal;
+    return state.unreached ? wait_for_servers(self, reason) : fail(self, reason);
+  }
   const bool serves = is_optional(*state.mend);
+  if (!serves) return wait_for_servers(self, std::move(reason));
   abandon(self);
-  if (serves) {
-    state.excluded.clear();
-    state.move_waits = true;
-    return;
-  }
-  // The deadline of the output ends this.  A server that joins is told of by the directory; one that was full is asked
-  // again after a while, and not by all routes at the same time.
-  if (state.refusal && code_of(state.refusal) == errc::no_room) {
-    const auto share = 500 + state.sink_session.bytes[0] * 2;  // 500 to 1010 thousandths
-    self->delayed_send(self, room_pause * (1 << std::min(state.tries, 7u)) * share / 1000, changed_atom::value);
-  }
-  state.refusal = std::move(reason);
-  state.waits_for_servers = true;
   state.excluded.clear();
-  join_again(self);
+  state.move_waits = true;
 }
 
 // -- opening --------------------------------------------------------------------------------------------------------
@@ -108,15 +102,36 @@ open_request request_for(route_pointer self, const mending& m, size_t index) {
   return request;
 }
 
-/// All answers to the opens of one plan are in.  Opens are all or nothing: where one was refused the others are closed,
-/// and another plan is made without the refuser.
+/// A server was not there, which says nothing against it once it is.
+bool is_loss(errc code) {
+  return code == errc::unreachable || code == errc::unknown_peer || code == errc::link_lost ||
+         code == errc::timed_out || code == errc::stopping;
+}
+
+/// Opens are all or nothing: those that were not refused are closed, and another plan is made without the refusers.
+void opens_failed(route_pointer self) {
+  auto& state = self->state;
+  auto& fresh = state.mend->fresh;
+  caf::error reason;
+  for (size_t i = 0; i < fresh.size(); ++i) {
+    auto& h = fresh[i];
+    if (!h.refusal) continue;
+    const bool lost = is_loss(code_of(h.refusal));
+    state.unreached = state.unreached || lost;
+    // A server opens once it has reached the next: where nobody does, it is the next that is to blame.
+    if (lost && h.peer && i + 1 < fresh.size() && fresh[i + 1].refusal) continue;
+    state.excluded.insert(h.plan.peer);
+    if (!reason) reason = make_error(code_of(h.refusal), named(h) + ": " + sentence(h.refusal));
+  }
+  again(self, reason);
+}
+
+/// All answers to the opens of one plan are in.
 void opens_settled(route_pointer self) {
   auto& state = self->state;
   auto& m = *state.mend;
-  if (m.refusal) {
-    if (is_opening(state) && state.tries + 1 >= max_plans) return fail(self, m.refusal);
-    return again(self, m.refusal);
-  }
+  if (std::any_of(m.fresh.begin(), m.fresh.end(), [](const hop& h) { return bool{h.refusal}; }))
+    return opens_failed(self);
   m.report.opening = std::chrono::duration_cast<std::chrono::microseconds>(self->clock().now() - m.begun);
   m.position > 0 ? restore(self) : commit(self);
 }
@@ -128,12 +143,8 @@ void open_answered(
     if (control) self->send(control, close_atom::value);
     return;
   }
-  auto& h = m->fresh[index];
-  h.control = std::move(control);
-  if (refusal) {
-    self->state.excluded.insert(h.plan.peer);
-    m->refusal = make_error(code_of(refusal), named(h) + ": " + sentence(refusal));
-  }
+  m->fresh[index].control = std::move(control);
+  m->fresh[index].refusal = std::move(refusal);
   if (--m->opens_left == 0) opens_settled(self);
 }
 
@@ -149,8 +160,8 @@ void open_hop(route_pointer self, size_t index) {
             m->fresh[index].peer = peer;
             self->monitor(peer);
             auto request = request_for(self, *m, index);
-            auto timeout = request.alloc_timeout + connect_timeout + answer_timeout;
-            self->request(peer, timeout, open_atom::value, std::move(request), session_events_actor{self})
+            // Not this request: the peer sees to it that an answer comes, and one that is late has to be closed.
+            self->request(peer, caf::infinite, open_atom::value, std::move(request), session_events_actor{self})
                 .then(
                     [self, epoch, index](session_control_actor& control) {
                       open_answered(self, epoch, index, std::move(control), {});
@@ -176,10 +187,36 @@ void open_all(route_pointer self, std::vector<planned_hop> hops) {
     m.report.handed_over = m.hands_over = !old.gives_rows && hops[0].dtype == old.plan.dtype;
   }
   m.opens_left = m.fresh.size();
+  const auto patience = std::min(open_patience * (1 << std::min(self->state.waits, 7u)), longest_open_patience);
+  m.due = self->clock().now() + patience;
+  if (is_opening(self->state)) m.due += self->state.config->options.alloc_timeout;
+  self->state.timer.set(self, m.due);
   for (size_t i = 0; i < m.fresh.size(); ++i) open_hop(self, i);
 }
 
 }  // namespace
+
+void wait_for_servers(route_pointer self, caf::error reason) {
+  auto& state = self->state;
+  if (state.mend) abandon(self);
+  // Not by all routes at the same time.
+  if (!state.excluded.empty() || state.vain_tries > 0) {
+    const auto share = 500 + state.sink_session.bytes[0] * 2;  // 500 to 1010 thousandths
+    const auto pause = std::min(first_pause * (1 << std::min(state.waits, 7u)), longest_pause);
+    self->delayed_send(self, pause * share / 1000, changed_atom::value);
+  }
+  ++state.waits;
+  state.refusal = std::move(reason);
+  state.waits_for_servers = true;
+  state.excluded.clear();
+  join_again(self);
+}
+
+void opens_overdue(route_pointer self) {
+  for (auto& h : self->state.mend->fresh)
+    if (!h.control && !h.refusal) h.refusal = make_error(errc::timed_out, "it does not answer");
+  opens_failed(self);
+}
 
 void plan(route_pointer self) {
   auto& state = self->state;
@@ -208,6 +245,8 @@ void plan(route_pointer self) {
 void open(route_pointer self) {
   auto& state = self->state;
   state.sink_session = session_id::random();
+  state.deadline = self->clock().now() + state.config->options.step_timeout + state.config->options.alloc_timeout;
+  state.timer.set(self, state.deadline);
   self->request(state.config->node, connect_timeout, register_atom::value, state.sink_session, step_sink_actor{self})
       .then(
           [self](taken) {

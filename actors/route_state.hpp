@@ -33,6 +33,7 @@ struct hop {
   bool lost = false;
   bool leaving = false;     // its server is about to leave
   bool gives_rows = false;  // and could not hand over: the hop before it restores the next
+  caf::error refusal;       // of a substitute, to be opened
   bool restored = false;    // of a substitute
   policy::recent_median decode_micros;
 };
@@ -50,11 +51,11 @@ struct mending {
   uint64_t done = 0;      // the step whose state is restored; steps carry no higher one meanwhile
   uint32_t position = 0;  // tokens after it
   std::vector<hop> fresh;
+  size_t left_out = 0;  // servers, when it began
   size_t opens_left = 0;
-  caf::error refusal;
   recovery_report report;
   alarm::time_point begun;
-  alarm::time_point due = alarm::never;  // of the restored rows
+  alarm::time_point due = alarm::never;  // of the answers to the opens, then of the restored rows
 };
 
 enum class phase { idle, opening, open, failed };
@@ -81,10 +82,12 @@ struct route_state {
   std::map<size_t, std::string> broken;  // edges into hops that are to be replaced, and why
   alarm::time_point edge_mended{};       // when one was last
   bool edge_was_mended = false;
-  uint32_t tries = 0;  // since the last output
-  caf::error refusal;  // the last, of this gap
-  std::string loss;    // the last hop that was lost, and why
+  uint32_t vain_tries = 0;  // since the last output: those that did not even tell whom to leave out
+  uint32_t waits = 0;       // since then: nobody was left to try
+  caf::error refusal;       // the last, of this gap
+  std::string loss;         // the last hop that was lost, and why
   bool waits_for_servers = false;
+  bool unreached = false;     // a server did not answer while the route was opened
   bool move_waits = false;    // whoever leaves has nobody to go to
   bool may_be_alone = false;  // a link was lost: maybe the last by which this node hears of servers
   std::vector<recovery_report> recoveries;
@@ -97,7 +100,7 @@ struct route_state {
   uint32_t position = 0;       // tokens after the last request
   std::optional<chunked_forward> forward;
   caf::typed_response_promise<forward_reply> answer;
-  alarm::time_point deadline = alarm::never;  // of the next output
+  alarm::time_point deadline = alarm::never;  // of the opening, then of the next output
   policy::step_patience patience;
   alarm::time_point waiting_since{};  // for the next output
   alarm::time_point last_progress{};  // of any hop

@@ -35,17 +35,19 @@ class generation {
 
   route_options options;
 
-  void open() {
+  answer_ptr<taken> start_to_open() {
     route_ = swarm_.route(options);
-    auto opened = user_.start<taken>(route_, open_atom::value);
+    return user_.start<taken>(route_, open_atom::value);
+  }
+  void open() {
+    auto opened = start_to_open();
     swarm_.run_until([&] { return !opened->pending(); });
     BOOST_REQUIRE_MESSAGE(opened->value.has_value(), opened->text());
   }
 
   /// What opening fails with.
   std::string open_fails() {
-    route_ = swarm_.route(options);
-    auto opened = user_.start<taken>(route_, open_atom::value);
+    auto opened = start_to_open();
     swarm_.run_until([&] { return !opened->pending(); });
     return opened->text();
   }

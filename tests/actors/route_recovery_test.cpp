@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "tests/support/seeded_random.hpp"
+
 using namespace corolla;
 using namespace corolla::tests;
 
@@ -269,6 +271,7 @@ std::string left_behind(size_t server, uint64_t tokens, uint32_t sessions) {
 
 /// One random schedule; what went wrong, or nothing.
 std::string run_schedule(uint32_t seed) {
+  const seeded_random ids{seed};
   std::mt19937 random{seed};
   auto up_to = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
   const auto delay = std::chrono::microseconds{up_to(2) == 0 ? 0u : up_to(20'000)};

@@ -8,6 +8,7 @@
 #include "actors/directory_actor.hpp"
 #include "actors/wire/convert.hpp"
 #include "actors/wire/peer.hpp"
+#include "tests/support/seeded_random.hpp"
 
 namespace corolla::tests {
 
@@ -19,7 +20,10 @@ namespace {
 /// Keys are costly, and all alike: schedules share them.
 const crypto::identity& identity_of(size_t index) {
   static std::deque<crypto::identity> made;
-  while (made.size() <= index) made.push_back(crypto::identity::generate());
+  while (made.size() <= index) {
+    const seeded_random same{made.size()};
+    made.push_back(crypto::identity::generate());
+  }
   return made[index];
 }
 
