@@ -19,7 +19,7 @@ std::vector<nlohmann::json> measure(std::vector<std::string> words) {
   for (const auto& word : {std::string{"--json"}, std::string{"--model"}, tiny_model("llama").string()})
     words.push_back(word);
   auto child = start_corolla(words);
-  const auto end = child.wait(4 * patience);
+  const auto end = child.wait(8 * patience);
   BOOST_TEST_REQUIRE(end.is(0), child.errors());
   std::istringstream lines{child.output()};
   std::vector<nlohmann::json> rows;
@@ -45,6 +45,13 @@ BOOST_AUTO_TEST_CASE(every_kind_of_loss_in_the_grid_costs_no_token) {
   BOOST_TEST(none_of_what_must_not_be(rows) == 2u);
   for (const auto& row : rows)
     if (row.at("unit") == "generations") BOOST_TEST(row.at("value") == row.at("limit"), row);
+}
+
+BOOST_AUTO_TEST_CASE(two_minutes_of_chaos_cost_no_token_no_generation_and_no_session) {
+  const auto rows = measure({"chaos", "--minutes", "2"});
+  BOOST_TEST(none_of_what_must_not_be(rows) == 3u);
+  for (const auto& row : rows)
+    if (row.at("row") == "finished generations") BOOST_TEST(row.at("value") > 100.0, row);
 }
 
 }  // namespace corolla::tests
