@@ -187,7 +187,7 @@ void keep(node_pointer self, const crypto::address& address, std::chrono::millis
 caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor& peer) {
   auto& state = self->state;
   if (state.stopping) {
-    self->send(peer, close_atom::value, errc::bad_request, "the node is ending");
+    self->send(peer, close_atom::value, errc::stopping, "the node is ending");
     return taken{};
   }
   if (info.peer == state.settings->link->self) {

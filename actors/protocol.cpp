@@ -23,6 +23,7 @@ caf::error make_error(errc code, std::string text, uint64_t last) {
 }
 
 uint64_t last_of(const caf::error& reason) {
+  if (!reason) return 0;
   auto& context = reason.context();
   return context.match_elements<std::string, uint64_t>() ? context.get_as<uint64_t>(1) : 0;
 }
@@ -45,6 +46,7 @@ std::string sentence(const caf::error& reason) {
 }
 
 errc code_of(const caf::error& reason) {
+  if (!reason) return errc::stopping;  // nothing of it may be looked at
   if (reason.category() == category) return static_cast<errc>(reason.code());
   if (reason == caf::sec::request_timeout) return errc::timed_out;
   return errc::compute_failed;

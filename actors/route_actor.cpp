@@ -222,6 +222,7 @@ caf::result<taken> take(route_pointer self, step& output) {
   if (dims.size() != 3 || dims[0] != state.config->options.batch || dims[2] != state.config->model->hidden_size) {
     auto reason =
         make_error(errc::bad_tensor, "the last hop answered with a tensor of shape " + model::to_string(dims));
+    route_mending::blame(self, output.from, errc::protocol_violation);
     fail(self, reason);
     return reason;
   }
@@ -262,6 +263,7 @@ void progress(route_pointer self, const applied& event) {
     if (h.session != event.session) continue;
     const auto now = self->clock().now();
     if (event.seq > h.applied) {
+      if (!std::exchange(h.proved, true)) self->send(state.config->bans, success_atom::value, h.plan.peer);
       h.applied = event.seq;
       state.last_progress = now;
     }

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "actors/protocol.hpp"
+#include "actors/bans_actor.hpp"
 
 namespace corolla::actors {
 
@@ -17,6 +17,8 @@ struct route_model {
 struct route_config {
   node_actor node;
   directory_actor directory;
+  /// Shared by the routes of a client.
+  bans_actor bans;
   peer_id self;
   /// Nodes to ask who serves what; one that answers suffices.  May be empty where the directory knows already.
   std::vector<crypto::address> bootstrap;

@@ -19,7 +19,16 @@ void fresh_lost(route_pointer self, size_t index, const caf::error& reason) {
   again(self, make_error(code_of(reason), named(h) + ": " + sentence(reason)));
 }
 
+/// What else ends a session may be its neighbours' fault.
+void blame_for(route_pointer self, const peer_id& peer, const session_failed& event) {
+  if (event.code == errc::compute_failed) blame(self, peer, event.code);
+}
+
 }  // namespace
+
+void blame(route_pointer self, const peer_id& peer, errc code) {
+  if (is_offence(code)) self->send(self->state.config->bans, offence_atom::value, peer);
+}
 
 void hop_lost(route_pointer self, size_t index, const std::string& why) {
   auto& state = self->state;
@@ -83,22 +92,34 @@ void output_came(route_pointer self) {
 void peer_lost(route_pointer self, const caf::actor_addr& peer, const caf::error& reason) {
   auto& state = self->state;
   state.may_be_alone = true;
-  for (size_t i = 0; i < state.hops.size(); ++i)
-    if (state.hops[i].peer.address() == peer) hop_lost(self, i, sentence(reason));
+  for (size_t i = 0; i < state.hops.size(); ++i) {
+    if (state.hops[i].peer.address() != peer) continue;
+    blame(self, state.hops[i].plan.peer, code_of(reason));
+    hop_lost(self, i, sentence(reason));
+  }
   if (!state.mend) return;
-  for (size_t i = 0; i < state.mend->fresh.size(); ++i)
-    if (auto& h = state.mend->fresh[i]; h.peer && h.peer.address() == peer && h.control)
-      return fresh_lost(self, i, reason);
+  for (size_t i = 0; i < state.mend->fresh.size(); ++i) {
+    auto& h = state.mend->fresh[i];
+    if (!h.peer || h.peer.address() != peer || !h.control) continue;
+    blame(self, h.plan.peer, code_of(reason));
+    return fresh_lost(self, i, reason);
+  }
 }
 
 void session_ended(route_pointer self, const session_failed& event) {
   auto& state = self->state;
   const auto reason = make_error(event.code, event.text);
   for (size_t i = 0; i < state.hops.size(); ++i)
-    if (state.hops[i].session == event.session) return hop_lost(self, i, event.text);
+    if (state.hops[i].session == event.session) {
+      blame_for(self, state.hops[i].plan.peer, event);
+      return hop_lost(self, i, event.text);
+    }
   if (!state.mend) return;
   for (size_t i = 0; i < state.mend->fresh.size(); ++i)
-    if (state.mend->fresh[i].session == event.session) return fresh_lost(self, i, reason);
+    if (state.mend->fresh[i].session == event.session) {
+      blame_for(self, state.mend->fresh[i].plan.peer, event);
+      return fresh_lost(self, i, reason);
+    }
 }
 
 void session_restored_there(route_pointer self, const session_restored& event) {

@@ -59,6 +59,11 @@ void abandon(route_pointer self) {
   state.mend.reset();
 }
 
+bool is_loss(errc code) {
+  return code == errc::unreachable || code == errc::unknown_peer || code == errc::link_lost ||
+         code == errc::timed_out || code == errc::stopping;
+}
+
 void again(route_pointer self, caf::error reason) {
   auto& state = self->state;
   auto& m = *state.mend;
@@ -71,6 +76,7 @@ void again(route_pointer self, caf::error reason) {
   const bool narrowed = state.excluded.size() > m.left_out;
   const auto first = m.first;
   abandon(self);
+  state.unreached = state.unreached || is_loss(code_of(reason));
   state.refusal = std::move(reason);
   if (!narrowed && ++state.vain_tries > vain_tries_in_a_row) {
     if (!serves) return wait_for_servers(self, state.refusal);

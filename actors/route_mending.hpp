@@ -55,6 +55,10 @@ inline bool fed_by_client(const mending& m) {
 inline bool feeds_client(const route_state& state, const mending& m) {
   return m.last == state.hops.size();
 }
+/// Using the server came to this: where that speaks against it, the next plans leave it alone.
+void blame(route_pointer self, const peer_id& peer, errc code);
+/// A server was not there, which says nothing against it once it is.
+bool is_loss(errc code);
 /// "server ID"
 std::string named(const hop& h);
 void begin(route_pointer self, mending m);

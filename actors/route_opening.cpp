@@ -102,12 +102,6 @@ open_request request_for(route_pointer self, const mending& m, size_t index) {
   return request;
 }
 
-/// A server was not there, which says nothing against it once it is.
-bool is_loss(errc code) {
-  return code == errc::unreachable || code == errc::unknown_peer || code == errc::link_lost ||
-         code == errc::timed_out || code == errc::stopping;
-}
-
 /// Opens are all or nothing: those that were not refused are closed, and another plan is made without the refusers.
 void opens_failed(route_pointer self) {
   auto& state = self->state;
@@ -116,11 +110,10 @@ void opens_failed(route_pointer self) {
   for (size_t i = 0; i < fresh.size(); ++i) {
     auto& h = fresh[i];
     if (!h.refusal) continue;
-    const bool lost = is_loss(code_of(h.refusal));
-    state.unreached = state.unreached || lost;
     // A server opens once it has reached the next: where nobody does, it is the next that is to blame.
-    if (lost && h.peer && i + 1 < fresh.size() && fresh[i + 1].refusal) continue;
+    if (is_loss(code_of(h.refusal)) && h.peer && i + 1 < fresh.size() && fresh[i + 1].refusal) continue;
     state.excluded.insert(h.plan.peer);
+    blame(self, h.plan.peer, code_of(h.refusal));
     if (!reason) reason = make_error(code_of(h.refusal), named(h) + ": " + sentence(h.refusal));
   }
   again(self, reason);
@@ -218,12 +211,11 @@ void opens_overdue(route_pointer self) {
   opens_failed(self);
 }
 
-void plan(route_pointer self) {
-  auto& state = self->state;
-  auto epoch = state.mend->epoch;
-  self->request(state.config->directory, connect_timeout, snapshot_atom::value)
+/// Servers are looked for besides those that are banned.
+static void plan_around(route_pointer self, uint64_t epoch, const std::vector<peer_id>& banned) {
+  self->request(self->state.config->directory, connect_timeout, snapshot_atom::value)
       .then(
-          [self, epoch](const std::vector<server_record>& servers) {
+          [self, epoch, banned](const std::vector<server_record>& servers) {
             auto* m = current(self, epoch);
             if (m == nullptr) return;
             auto& s = self->state;
@@ -231,6 +223,7 @@ void plan(route_pointer self) {
             options.blocks = blocks_of(s, *m);
             route_knowledge known;
             known.excluded = s.excluded;
+            known.banned.insert(banned.begin(), banned.end());
             if (!fed_by_client(*m)) known.source = round_trips_of(servers, s.hops[m->first - 1].plan.peer);
             if (!feeds_client(s, *m)) known.sink = round_trips_of(servers, s.hops[m->last].plan.peer);
             auto planned = estimate_route(servers, *s.config->model, options, known);
@@ -240,6 +233,14 @@ void plan(route_pointer self) {
           [self, epoch](caf::error& reason) {
             if (current(self, epoch) != nullptr) fail(self, std::move(reason));
           });
+}
+
+void plan(route_pointer self) {
+  auto epoch = self->state.mend->epoch;
+  self->request(self->state.config->bans, caf::infinite, snapshot_atom::value)
+      .then([self, epoch](const std::vector<peer_id>& banned) {
+        if (current(self, epoch) != nullptr) plan_around(self, epoch, banned);
+      });
 }
 
 void open(route_pointer self) {

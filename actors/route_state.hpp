@@ -30,6 +30,7 @@ struct hop {
   peer_actor peer;
   uint64_t epoch = 0;    // of the edge into it
   uint64_t applied = 0;  // highest seq that it reported
+  bool proved = false;  // it applied a step
   bool lost = false;
   bool leaving = false;     // its server is about to leave
   bool gives_rows = false;  // and could not hand over: the hop before it restores the next
@@ -87,7 +88,7 @@ struct route_state {
   caf::error refusal;       // the last, of this gap
   std::string loss;         // the last hop that was lost, and why
   bool waits_for_servers = false;
-  bool unreached = false;     // a server did not answer while the route was opened
+  bool unreached = false;     // a server was gone or did not answer while the route was opened
   bool move_waits = false;    // whoever leaves has nobody to go to
   bool may_be_alone = false;  // a link was lost: maybe the last by which this node hears of servers
   std::vector<recovery_report> recoveries;

@@ -53,7 +53,7 @@ void did_not_take(session_pointer self, uint64_t epoch, uint64_t seq, const caf:
   if (way == nullptr) return;
   (*way)->taken();
   // Errors of CAF's own say that the actor on the other side is gone, or silent.
-  const bool is_gone = reason.category() == caf::atom("system") || reason.category() == caf::atom("exit");
+  const bool is_gone = !reason || reason.category() == caf::atom("system") || reason.category() == caf::atom("exit");
   refused(self, epoch, seq, last_of(reason), is_gone ? errc::link_lost : code_of(reason), sentence(reason));
 }
 

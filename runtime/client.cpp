@@ -82,6 +82,7 @@ class remote_client : public client {
     client_settings settings{ends_, tokenizer_, {}};
     settings.route.node = node_;
     settings.route.directory = directory;
+    settings.route.bans = spawn_bans(system_);
     settings.route.self = self;
     settings.route.bootstrap = parse_peers(options.peers);
     settings.route.model = about;

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <caf/io/middleman.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include "tests/support/link_ends.hpp"
 #include "tests/support/manual_peer.hpp"
@@ -216,6 +217,30 @@ BOOST_AUTO_TEST_CASE(behind_a_peer_that_stops_to_read_the_queue_stays_below_its_
   self->send(sut, close_atom::value, errc::stopping, std::string{"the node ends"});
   BOOST_TEST((code_of(next_down().reason) == errc::stopping));
   BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds{1}));
+}
+
+/// Has nothing to do, and ends without an error.
+static frame_sink_actor::behavior_type ends_in_order(frame_sink_actor::pointer self) {
+  self->quit();
+  return {[](frame_atom, incoming&) {}, [](ended_atom, uint64_t) {}};
+}
+
+BOOST_FIXTURE_TEST_CASE(a_link_whose_owner_has_nothing_left_to_do_ends_in_order_too, two_ends) {
+  auto [near, far] = connected_sockets();
+  spawn(near, dialler, /*dialled=*/true);
+  link_start start;
+  start.socket = far;
+  start.config = server.shared();
+  start.owner = [this](const link_actor&, const link_info&) { return system.spawn(ends_in_order); };
+  auto there = spawn_link(system, std::move(start));
+  self->monitor(there);
+  for (int i = 0; i < 2; ++i) BOOST_TEST((code_of(next_down().reason) == errc::stopping));
+}
+
+BOOST_AUTO_TEST_CASE(no_error_is_not_looked_into) {
+  BOOST_TEST((code_of({}) == errc::stopping));
+  BOOST_TEST(last_of({}) == 0u);
+  BOOST_TEST(sentence({}) == "no error");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -48,6 +48,7 @@ virtual_swarm::virtual_swarm(std::chrono::microseconds delay) : delay_{delay} {
   model->digests = digests();
   model->hidden_size = hidden_size;
   model_ = std::move(model);
+  bans_ = spawn_bans(time_.system());
   auto client = make_node(/*is_server=*/false);
   node_settings settings;
   settings.link = client.config;
@@ -130,6 +131,11 @@ void virtual_swarm::tell(size_t whom, size_t of) {
   user_.ask<bool>(nodes_[whom].directory, record_atom::value, record, nodes_[of].config->self);
 }
 
+void virtual_swarm::announce(size_t server) {
+  ++nodes_[server].record.seq;
+  tell(0, server);
+}
+
 peer_id virtual_swarm::peer(size_t server) const {
   return nodes_[server].config->self;
 }
@@ -144,6 +150,7 @@ route_actor virtual_swarm::route(const route_options& options) {
   route_config config;
   config.node = nodes_[0].actor;
   config.directory = nodes_[0].directory;
+  config.bans = bans_;
   config.self = nodes_[0].config->self;
   config.model = model_;
   config.options = options;

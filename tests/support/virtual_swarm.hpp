@@ -30,6 +30,8 @@ class virtual_swarm {
   /// A server that everybody knows of.
   size_t add(model::block_range blocks, uint64_t cache_tokens = 4096);
   size_t size() const { return nodes_.size(); }
+  /// It announces itself anew, to the client: it is not gone, whatever is said of it.
+  void announce(size_t server);
   actors::peer_id peer(size_t server) const;
   /// Which server a hop is on.
   size_t server_of(const actors::peer_id& peer) const;
@@ -99,6 +101,7 @@ class virtual_swarm {
   user user_{time_};
   std::chrono::microseconds delay_;
   std::deque<node> nodes_;  // the client is the first
+  actors::bans_actor bans_;
   std::deque<wire_between> wires_;
   std::shared_ptr<const actors::route_model> model_;
   std::shared_ptr<std::atomic<bool>> never_ = std::make_shared<std::atomic<bool>>(false);
