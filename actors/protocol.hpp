@@ -264,7 +264,7 @@ struct applied_event {
 struct recovery_report {
   model::block_range blocks;  ///< empty: an edge alone
   bool late = false;          ///< what was replaced was late, not lost
-  bool moved = false;         ///< it was leaving
+  bool moved = false;         ///< it was leaving, or a better route was found: it served until then
   bool handed_over = false;   ///< and gave what it had: nothing was computed again
   uint32_t restored_tokens = 0;
   std::chrono::steady_clock::time_point noticed;  ///< when the loss was known, on the client's clock
@@ -289,6 +289,8 @@ struct route_options {
   std::chrono::milliseconds alloc_timeout{0};
   /// Without an output, however many servers were tried meanwhile; and of opening, besides `alloc_timeout`.
   std::chrono::milliseconds step_timeout{60'000};
+  /// A session moves to a route of which a step would take so many times less, as estimated.
+  double better_by = 1.5;
   /// Servers to use and no others; empty: any.
   std::vector<peer_id> allow;
   /// Servers not to use, whatever `allow` says.

@@ -197,6 +197,7 @@ caf::result<forward_reply> forward(route_pointer self, forward_request& request)
   state.answer = self->make_response_promise<forward_reply>();
   restart_deadline(self);
   route_mending::servers_changed(self);
+  route_mending::look_for_better(self);
   pump(self);
   return state.answer;
 }

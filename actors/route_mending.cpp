@@ -4,8 +4,6 @@
 
 namespace corolla::actors::route_mending {
 
-/// Restoring a token, where no prompt has shown how long one takes.
-static constexpr auto assumed_per_token = std::chrono::milliseconds{50};
 /// Attempts between two outputs that end as they began, with as many servers to choose from; then it is time to wait.
 static constexpr uint32_t vain_tries_in_a_row = 8;
 /// Handing over, while the hop that leaves goes on.
@@ -273,21 +271,6 @@ void commit(route_pointer self) {
             self->state.hops[now->last].lost = true;
             again(self, reason);
           });
-}
-
-/// A hop that is about to leave is replaced while it goes on.
-static void begin_move(route_pointer self) {
-  auto& state = self->state;
-  auto leaving = std::find_if(state.hops.begin(), state.hops.end(), [](const hop& h) { return h.leaving; });
-  if (leaving == state.hops.end() || state.move_waits) return;
-  // What a step truncates or reorders, no cache has any more: the state after it is the one to hand over.
-  if (state.forward && state.forward->is_alone() && state.done < state.sent) return;
-  state.excluded.insert(leaving->plan.peer);
-  mending m;
-  m.first = static_cast<size_t>(leaving - state.hops.begin());
-  m.last = m.first + 1;
-  m.moves = true;
-  begin(self, std::move(m));
 }
 
 void begin_next(route_pointer self) {

@@ -30,12 +30,16 @@ void substitute_refused(route_pointer self, const caf::error& reason);
 /// Servers that take too long to open, or to be restored, are replaced.
 void look_at_deadline(route_pointer self);
 void servers_changed(route_pointer self);
+/// A request is under way: now and then, whether another route would be much faster.
+void look_for_better(route_pointer self);
 void close_all(route_pointer self);
 
 // -- between the parts ----------------------------------------------------------------------------------------------
 
 /// Linking to a server, and asking this node's own actors.
 inline constexpr auto connect_timeout = std::chrono::seconds{8};
+/// Restoring a token, where no prompt has shown how long one takes.
+inline constexpr auto assumed_per_token = std::chrono::milliseconds{50};
 /// What a hop is asked in the course of mending, beyond what the request itself may take.
 inline constexpr auto answer_timeout = std::chrono::seconds{2};
 
@@ -62,6 +66,8 @@ bool is_loss(errc code);
 /// "server ID"
 std::string named(const hop& h);
 void begin(route_pointer self, mending m);
+/// A hop that is about to leave is replaced while it goes on.
+void begin_move(route_pointer self);
 /// What was done so far is undone at every server; nothing has been replaced.
 void abandon(route_pointer self);
 /// Tries again, with the next epoch and whatever is lost by now.

@@ -236,6 +236,8 @@ static void plan_around(route_pointer self, uint64_t epoch, const std::vector<pe
 }
 
 void plan(route_pointer self) {
+  if (auto chosen = std::exchange(self->state.mend->chosen, {}); !chosen.empty())
+    return open_all(self, std::move(chosen));
   auto epoch = self->state.mend->epoch;
   self->request(self->state.config->bans, caf::infinite, snapshot_atom::value)
       .then([self, epoch](const std::vector<peer_id>& banned) {

@@ -1,6 +1,7 @@
 #include "actors/route_plan.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "actors/known_ways.hpp"
 #include "actors/policy/route_planner.hpp"
@@ -81,7 +82,8 @@ struct candidates {
       server.source_round_trip = lookup(known.source, record.peer).value_or(ways.assumed());
       server.sink_round_trip = lookup(known.sink, record.peer).value_or(ways.assumed());
       server.least_round_trip = ways.least_into(i);
-      server.free_tokens = record.free_tokens;
+      server.free_tokens =
+          known.has_room.contains(record.peer) ? std::numeric_limits<uint64_t>::max() : record.free_tokens;
       if (known.banned.contains(record.peer)) server.used = policy::standing::last_choice;
     }
   }
@@ -185,6 +187,21 @@ std::variant<route_estimate, caf::error> estimate_route(
       policy::plan_route(from.list, request, [&](size_t near, size_t far) { return from.ways.between(near, far); });
   if (plan.hops.empty()) return missing_error(servers, model, options, plan.missing);
   return estimate(from, plan, request);
+}
+
+std::optional<route_estimate> estimate_chain(
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const route_knowledge& known, const std::vector<planned_hop>& hops) {
+  const candidates from{servers, model, options, known};
+  policy::plan chain;
+  for (auto& hop : hops) {
+    auto found = std::find_if(
+        from.usable.begin(), from.usable.end(), [&](const server_record* record) { return record->peer == hop.peer; });
+    if (found == from.usable.end()) return std::nullopt;
+    chain.hops.push_back({static_cast<size_t>(found - from.usable.begin()), {hop.blocks.begin, hop.blocks.end}});
+  }
+  if (chain.hops.empty()) return std::nullopt;
+  return estimate(from, chain, {});
 }
 
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <variant>
 #include <vector>
@@ -15,6 +16,7 @@ struct planned_hop {
   peer_id peer;
   model::block_range blocks;
   model::dtype dtype = model::dtype::float32;  ///< what the server computes with: its outputs travel as this
+  bool operator==(const planned_hop&) const = default;
 };
 
 /// What whoever plans knows besides the records.
@@ -26,6 +28,8 @@ struct route_knowledge {
   /// Round trips between servers and whoever feeds the first hop, and whoever takes from the last: the client where a
   /// whole route is planned, the neighbours of the gap where a part of one is (`round_trips_of`).
   std::map<peer_id, std::chrono::microseconds> source, sink;
+  /// Have the room that the route needs, whatever they announce: it is there already.
+  std::set<peer_id> has_room;
   /// By how much longer than announced a step takes at a server.
   std::map<peer_id, std::chrono::microseconds> slower;
 };
@@ -63,6 +67,11 @@ struct route_estimate {
 std::variant<route_estimate, caf::error> estimate_route(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const route_knowledge& known);
+
+/// The same of a chain as it is; nothing where one of its servers could not be used any more.
+std::optional<route_estimate> estimate_chain(
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const route_knowledge& known, const std::vector<planned_hop>& hops);
 
 /// The hops of that chain alone, where nothing is known besides the records but who is `excluded`.
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(

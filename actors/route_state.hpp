@@ -51,6 +51,7 @@ struct mending {
   bool committing = false;
   uint64_t done = 0;      // the step whose state is restored; steps carry no higher one meanwhile
   uint32_t position = 0;  // tokens after it
+  std::vector<planned_hop> chosen;  // by whom the gap is closed, where that is known before
   std::vector<hop> fresh;
   size_t left_out = 0;  // servers, when it began
   size_t opens_left = 0;
@@ -91,6 +92,8 @@ struct route_state {
   bool unreached = false;     // a server was gone or did not answer while the route was opened
   bool move_waits = false;    // whoever leaves has nobody to go to
   bool may_be_alone = false;  // a link was lost: maybe the last by which this node hears of servers
+  alarm::time_point next_look{};  // for a better route
+  uint32_t look_pauses = 1;       // until the one after it
   std::vector<recovery_report> recoveries;
 
   // Steps.

@@ -315,6 +315,9 @@ std::string run_schedule(uint32_t seed) {
       swarm.add({0, 6});
     };
     for (uint32_t step = 0; step < 10 && failure.empty(); ++step) {
+      if (step == 1 && up_to(2) == 0)
+        for (size_t i = 1; i < swarm.size(); ++i)
+          if (swarm.is_alive(i)) swarm.announce(i, 1 + up_to(500));
       if (step > 0 && up_to(8) == 0) g.roll_back(up_to(g.position) + 1);
       std::vector<uint32_t> order;
       if (step > 0 && batch > 1 && up_to(3) == 0)

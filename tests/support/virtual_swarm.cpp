@@ -131,7 +131,8 @@ void virtual_swarm::tell(size_t whom, size_t of) {
   user_.ask<bool>(nodes_[whom].directory, record_atom::value, record, nodes_[of].config->self);
 }
 
-void virtual_swarm::announce(size_t server) {
+void virtual_swarm::announce(size_t server, uint32_t steps_per_s) {
+  nodes_[server].record.steps_per_s = static_cast<float>(steps_per_s);
   ++nodes_[server].record.seq;
   tell(0, server);
 }
