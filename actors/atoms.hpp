@@ -44,6 +44,7 @@ using hand_over_atom = caf::atom_constant<caf::atom("hand_over")>;
 using prepare_atom = caf::atom_constant<caf::atom("prepare")>;
 using leaving_atom = caf::atom_constant<caf::atom("leaving")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using sessions_atom = caf::atom_constant<caf::atom("sessions")>;
 using offence_atom = caf::atom_constant<caf::atom("offence")>;
 using success_atom = caf::atom_constant<caf::atom("success")>;
 using read_atom = caf::atom_constant<caf::atom("read")>;

@@ -116,6 +116,7 @@ node_actor::behavior_type node(node_pointer self, const node_settings& settings)
       [self](tick_atom) { self->state.stopping ? end(self) : publishing::sample(self); },
       [self](status_atom) { return status(self); },
       [self](drain_atom) { return drain(self); },
+      [self](sessions_atom) { return sessions::list(self); },
       [self](stop_atom) {
         const auto left = sessions::running(self);
         auto& s = self->state;

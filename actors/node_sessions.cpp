@@ -1,6 +1,7 @@
 #include "actors/node_sessions.hpp"
 
 #include "actors/session_actor.hpp"
+#include "actors/wire/limits.hpp"
 
 namespace corolla::actors::sessions {
 namespace {
@@ -179,6 +180,34 @@ uint32_t running(node_pointer self) {
   for (auto& [id, entry] : self->state.sessions)
     if (entry.session) ++result;
   return result;
+}
+
+caf::result<session_list> list(node_pointer self) {
+  struct gathering {
+    session_list answer;
+    size_t left = 0;
+  };
+  auto all = std::make_shared<gathering>();
+  auto promise = self->make_response_promise<session_list>();
+  auto settle = [all, promise]() mutable {
+    if (--all->left == 0) promise.deliver(std::move(all->answer));
+  };
+  for (auto& [id, entry] : self->state.sessions) {
+    if (!entry.session || ++all->answer.total > wire::limits::listed_sessions) continue;
+    ++all->left;
+    self->request(entry.session, answer_timeout, status_atom::value)
+        .then(
+            [all, settle](const session_status& status) mutable {
+              all->answer.sessions.push_back(status);
+              settle();
+            },
+            [all, settle](caf::error&) mutable {
+              --all->answer.total;
+              settle();
+            });
+  }
+  if (all->left == 0) promise.deliver(session_list{});
+  return promise;
 }
 
 void tell_leaving(node_pointer self) {

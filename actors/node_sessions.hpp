@@ -13,6 +13,8 @@ caf::result<taken> add_route(node_pointer self, const session_id& session, step_
 bool ended(node_pointer self, const caf::actor_addr& source);
 /// Sessions of clients that are open here.
 uint32_t running(node_pointer self);
+/// What they have done; one that does not answer, or ends meanwhile, is left out.
+caf::result<session_list> list(node_pointer self);
 /// Their clients are told that this node is about to leave.
 void tell_leaving(node_pointer self);
 void close_all(node_pointer self);

@@ -141,6 +141,9 @@ using peer_actor = caf::typed_actor<
     // Asks the node to leave once its sessions have found other servers; answers with how many it has.  Fails with
     // not_allowed.
     caf::replies_to<drain_atom>::with<uint32_t>,
+    // What the node's sessions have done, at most wire::limits::listed_sessions of them.  Fails with not_allowed, and
+    // with overloaded while an answer is under way.
+    caf::replies_to<sessions_atom>::with<session_list>,
     // Round trip of a ping.
     caf::replies_to<ping_atom>::with<std::chrono::microseconds>,
     // Says goodbye with a sentence and ends the link.
@@ -232,6 +235,8 @@ using node_actor = caf::typed_actor<
     // No new sessions; ends once all that run have gone to other servers, or after settings.drain_timeout.  Answers
     // with how many run.
     caf::replies_to<drain_atom>::with<uint32_t>,
+    // What its sessions have done, at most wire::limits::listed_sessions of them.
+    caf::replies_to<sessions_atom>::with<session_list>,
     // Ends everything: sessions, links, block; the actor is gone when all are, within a bound.
     caf::reacts_to<stop_atom>>;
 

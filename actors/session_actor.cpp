@@ -177,6 +177,7 @@ caf::result<taken> take_step(session_pointer self, step& s) {
     ++state.dropped;
     return make_error(errc::not_yours, "the session takes steps from another peer");
   }
+  (s.from == state.config.client ? state.client_bytes : state.server_bytes) += s.hidden.bytes().size();
   if (state.accepted.size() >= max_accepted) return make_error(errc::overloaded, "too many steps wait to be computed");
   if (s.restores == restored_part::cache || s.restores == restored_part::outputs) return handing::take_part(self, s);
   bool old = false;
@@ -270,13 +271,30 @@ void ask_block(session_pointer self) {
 
 namespace {
 
-session_status status(const session_state& state) {
-  return {state.config.id, state.config.client, state.config.blocks, state.order->epoch(), state.order->last_applied(),
-          state.steps,     state.position,      state.restored,      state.dropped,        state.log->bytes()};
+session_status status(session_pointer self) {
+  auto& state = self->state;
+  session_status result;
+  result.session = state.config.id;
+  result.client = state.config.client;
+  result.blocks = state.config.blocks;
+  result.epoch = state.order->epoch();
+  result.last = state.order->last_applied();
+  result.steps = state.steps;
+  result.position = state.position;
+  result.restored = state.restored;
+  result.dropped = state.dropped;
+  result.log_bytes = state.log->bytes();
+  result.restoring = state.restoring;
+  result.client_bytes = state.client_bytes;
+  result.server_bytes = state.server_bytes;
+  result.age = std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - state.opened);
+  return result;
 }
 
-void set_up(session_state& state) {
+void set_up(session_pointer self) {
+  auto& state = self->state;
   auto& config = state.config;
+  state.opened = self->clock().now();
   state.order.emplace(config.epoch, config.max_length, config.done);
   state.log.emplace(make_sent_log(config.log_bytes, !config.last_hop));
   state.log->begin_after(config.done);
@@ -289,7 +307,7 @@ void set_up(session_state& state) {
 session_impl::behavior_type session(session_pointer self, session_config config) {
   auto& state = self->state;
   state.config = std::move(config);
-  set_up(state);
+  set_up(self);
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
   self->monitor(state.config.events);
   self->monitor(state.config.block);
@@ -308,7 +326,7 @@ session_impl::behavior_type session(session_pointer self, session_config config)
         self->send(self->state.config.events, leaving_atom::value, session_leaving{self->state.config.id});
       },
       [self](tick_atom) { tick(self); },
-      [self](status_atom) { return status(self->state); },
+      [self](status_atom) { return status(self); },
       [self](attach_atom, const edge_actor& edge) { edges::attach_first(self, edge); },
   };
 }

@@ -158,6 +158,16 @@ struct session_status {
   uint32_t restored = 0;   ///< of them, tokens that were restored: 0 for all but substitutes
   uint64_t dropped = 0;    ///< steps dropped as already applied, stale or not the upstream's
   uint64_t log_bytes = 0;  ///< held by the output log
+  bool restoring = false;  ///< it is a substitute that does not hold all rows yet
+  /// Of tensors that came to it, of steps and of what restored it, whether they were applied or dropped.
+  uint64_t client_bytes = 0;  ///< from the client itself
+  uint64_t server_bytes = 0;  ///< from other servers
+  std::chrono::milliseconds age{0};
+};
+/// The sessions of a node, or some of them.
+struct session_list {
+  std::vector<session_status> sessions;
+  uint32_t total = 0;  ///< that it has
 };
 
 /// From now on steps come from `upstream` with this epoch.
@@ -289,6 +299,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::cache_read)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::cache_write)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::relink_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::reserve_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_output)

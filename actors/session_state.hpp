@@ -54,6 +54,9 @@ struct session_state {
   size_t asked = 0;  // the first so many of `accepted` are at the block
   uint64_t steps = 0;
   uint64_t dropped = 0;
+  uint64_t client_bytes = 0;  // of tensors that the client sent
+  uint64_t server_bytes = 0;  // and that other servers did
+  alarm::time_point opened{};
   uint32_t position = 0;  // tokens in the cache
   uint32_t finding = 0;   // peers of new edges
   std::optional<handing_over> handing;

@@ -90,6 +90,7 @@ class remote_client : public client {
     settings.route.options.pipeline = options.pipeline;
     settings.route.options.alloc_timeout = options.alloc_timeout;
     settings.route.options.step_timeout = options.step_timeout;
+    settings.route.options.better_by = options.better_by;
     settings.route.options.allow = parse_ids(options.allow);
     settings.route.options.block = parse_ids(options.block);
     client_ = spawn_client(system_, std::move(settings));

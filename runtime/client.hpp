@@ -42,6 +42,8 @@ struct client_options {
   std::chrono::milliseconds alloc_timeout{0};
   /// Without a token, however many servers were tried meanwhile, after which a generation is given up.
   std::chrono::milliseconds step_timeout{60'000};
+  /// A generation moves, while it runs, to a route of which a token would take so many times less.
+  double better_by = 1.5;
   /// Ids of servers (what stands in an address between corolla:// and @).  Routes use those allowed alone, any where
   /// there is none, and never those blocked.
   std::vector<std::string> allow, block;
@@ -56,7 +58,7 @@ struct route_hop {
 struct route_recovery {
   uint32_t begin = 0, end = 0;  ///< blocks; equal where only an edge between two servers was
   bool late = false;            ///< what was replaced was late, not lost
-  bool moved = false;           ///< it was leaving
+  bool moved = false;           ///< it was leaving, or a better route was found: it served until then
   bool handed_over = false;     ///< and gave what it had: nothing was computed again
   uint32_t restored_tokens = 0;
   std::chrono::steady_clock::time_point noticed;  ///< when the loss was known here

@@ -23,6 +23,8 @@ using namespace actors;
 
 /// The node bounds what it does; this only bounds a fault in it.
 constexpr auto answer_timeout = std::chrono::seconds{30};
+/// One of many servers, which the others do not wait for.
+constexpr auto server_timeout = std::chrono::seconds{3};
 
 struct system_config : caf::actor_system_config {
   system_config() {
@@ -68,12 +70,40 @@ class onlooker {
   std::vector<server_record> records() {
     return ask<std::vector<server_record>>(directory_, answer_timeout, snapshot_atom::value);
   }
+  /// For each of the servers, in their order.
+  std::vector<told_sessions> sessions(const std::vector<server_record>& servers) {
+    std::vector<told_sessions> all;
+    for (auto& server : servers) all.push_back({server, {}, {}});
+    std::vector<peer_actor> found(all.size());
+    ask_each(all, found, [&](caf::scoped_actor& self, size_t i) {
+      return self->request(node_, server_timeout, connect_atom::value, all[i].server.peer);
+    });
+    std::vector<session_list> lists(all.size());
+    ask_each(all, lists, [&](caf::scoped_actor& self, size_t i) {
+      return self->request(found[i], server_timeout, sessions_atom::value);
+    });
+    for (size_t i = 0; i < all.size(); ++i) all[i].list = std::move(lists[i]);
+    return all;
+  }
   uint32_t drain(const peer_id& server) {
     const auto peer = ask<peer_actor>(node_, answer_timeout, connect_atom::value, server);
     return ask<uint32_t>(peer, answer_timeout, drain_atom::value);
   }
 
  private:
+  /// Those that have not failed, all at once.
+  template <class Result, class Request>
+  void ask_each(std::vector<told_sessions>& all, std::vector<Result>& results, Request request) {
+    caf::scoped_actor self{system_};
+    using handle = decltype(request(self, size_t{0}));
+    std::vector<std::pair<size_t, handle>> asked;
+    for (size_t i = 0; i < all.size(); ++i)
+      if (!all[i].failure) asked.emplace_back(i, request(self, i));
+    for (auto& [i, answer] : asked)
+      answer.receive(
+          [&result = results[i]](Result& told) { result = std::move(told); },
+          [&failure = all[i].failure](caf::error& reason) { failure = std::move(reason); });
+  }
   template <class Result, class Actor, class... Arguments>
   Result ask(const Actor& whom, Arguments&&... arguments) {
     caf::scoped_actor self{system_};
@@ -126,6 +156,11 @@ drained_server drain_server(
   }
   if (!meant) throw std::runtime_error("no server there has the id " + id + ": `corolla swarm` tells the ids of all");
   return {meant->to_string(), node.drain(*meant)};
+}
+
+std::vector<told_sessions> read_sessions(const swarm_options& options, const std::vector<std::string>& peers) {
+  onlooker node{options, peers};
+  return node.sessions(node.records());
 }
 
 }  // namespace corolla::runtime

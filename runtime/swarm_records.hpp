@@ -22,4 +22,14 @@ struct drained_server {
 /// std::runtime_error where no server or several are meant, where it cannot be reached, or where it refuses.
 drained_server drain_server(const swarm_options& options, const std::vector<std::string>& peers, const std::string& id);
 
+/// What a server answered; `list` is empty where it did not.
+struct told_sessions {
+  actors::server_record server;
+  actors::session_list list;
+  caf::error failure;
+};
+/// Asks all servers that the first of `peers` that answers knows of, at once; each gets a few seconds to be reached and
+/// a few to answer.  Throws as read_records.
+std::vector<told_sessions> read_sessions(const swarm_options& options, const std::vector<std::string>& peers);
+
 }  // namespace corolla::runtime

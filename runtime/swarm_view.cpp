@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "runtime/printable.hpp"
 #include "runtime/swarm_records.hpp"
 
 namespace corolla::runtime {
@@ -25,13 +26,6 @@ std::string_view name_of(server_state state) {
       break;
   }
   return "gone";
-}
-
-/// What strangers call themselves must not move a terminal's cursor.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
 }
 
 seen_server seen(const server_record& record) {

@@ -116,6 +116,10 @@ status_reply_body to_wire(const session_status& status) {
   body.restored = status.restored;
   body.dropped = status.dropped;
   body.log_bytes = status.log_bytes;
+  body.restoring.value = status.restoring;
+  body.client_bytes = status.client_bytes;
+  body.server_bytes = status.server_bytes;
+  body.age_ms = milliseconds(status.age);
   return body;
 }
 
@@ -129,6 +133,21 @@ session_status from_wire(const status_reply_body& body) {
   status.restored = body.restored;
   status.dropped = body.dropped;
   status.log_bytes = body.log_bytes;
+  status.restoring = body.restoring.value != 0;
+  status.client_bytes = body.client_bytes;
+  status.server_bytes = body.server_bytes;
+  status.age = std::chrono::milliseconds{body.age_ms};
+  return status;
+}
+
+listed_session_body to_listed(const session_status& status) {
+  return {{status.session.bytes}, {status.client.bytes}, to_wire(status)};
+}
+
+session_status from_wire(const listed_session_body& body) {
+  auto status = from_wire(body.status);
+  status.session.bytes = body.session.bytes;
+  status.client.bytes = body.client.bytes;
   return status;
 }
 

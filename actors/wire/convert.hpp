@@ -33,6 +33,9 @@ edge_target target_of(const edge_body& body);
 status_reply_body to_wire(const session_status& status);
 /// Without the session's id and client, which the peer that asked knows.
 session_status from_wire(const status_reply_body& body);
+/// With both.
+listed_session_body to_listed(const session_status& status);
+session_status from_wire(const listed_session_body& body);
 
 step_body to_wire(const step& s);
 /// `payload` holds the tensor that the body describes; it is shared, not copied.

@@ -66,6 +66,8 @@ constexpr rule rule_of(frame_type type) {
     case frame_type::digest_done:
     case frame_type::drain:
     case frame_type::drain_reply:
+    case frame_type::sessions:
+    case frame_type::sessions_reply:
       return {control, on_stream::none};
     case frame_type::refused:
       return {control, on_stream::either};

@@ -56,6 +56,9 @@ enum class frame_type : uint8_t {
   prepare = 43,      ///< control: the way to a substitute is found
   drain = 44,        ///< control: leave, please
   drain_reply = 45,  ///< control
+
+  sessions = 46,        ///< control: what all sessions here have done, please
+  sessions_reply = 47,  ///< control
 };
 
 /// Lower goes first; each overtakes the higher at frame boundaries.

@@ -48,6 +48,9 @@ inline constexpr uint32_t unproved_in_all = 256;
 inline constexpr uint32_t session_length = 1u << 20;  // tokens
 inline constexpr uint32_t session_batch = 64;         // rows
 inline constexpr uint32_t untaken_steps = 4;
+/// Sessions that a node tells of, and those of them in one frame.
+inline constexpr uint32_t listed_sessions = 256;
+inline constexpr uint32_t sessions_in_frame = 24;
 inline constexpr auto alloc_timeout = 10min;
 
 inline constexpr auto goodbye_time = 500ms;

@@ -73,6 +73,10 @@ void dispatch(peer_pointer self, incoming& message) {
       return with<drain_body>(self, message, [&](auto& body) { serve_drain(self, body); });
     case frame_type::drain_reply:
       return with<drain_reply_body>(self, message, [&](auto& body) { take_drain_reply(self, body); });
+    case frame_type::sessions:
+      return with<sessions_body>(self, message, [&](auto& body) { serve_sessions(self, body); });
+    case frame_type::sessions_reply:
+      return with<sessions_reply_body>(self, message, [&](auto& body) { take_sessions(self, body); });
     case frame_type::status:
       return with<status_body>(self, message, [&](auto&) { serve_status(self, stream); });
     case frame_type::answer:
@@ -166,6 +170,7 @@ void fail_all(peer_pointer self, const caf::error& reason) {
   for (auto& answer : state.snapshots) answer.deliver(reason);
   for (auto& [tag, answer] : state.digests) answer.deliver(reason);
   for (auto& [tag, answer] : state.drains) answer.deliver(reason);
+  for (auto& [tag, asked] : state.listings) asked.answer.deliver(reason);
   self->quit(reason);
 }
 
@@ -193,6 +198,7 @@ peer_and_sink_actor::behavior_type peer(peer_pointer self, link_actor link, link
       [self](snapshot_atom) { return ask_for_what_is_missing(self); },
       [self](suspect_atom, const signed_suspicion& suspicion) { send_suspicion(self, suspicion); },
       [self](drain_atom) { return ask_to_leave(self); },
+      [self](sessions_atom) { return ask_for_sessions(self); },
       [self](ping_atom) { return self->delegate(self->state.link, ping_atom::value); },
       [self](close_atom, errc code, const std::string& text) {
         self->send(self->state.link, close_atom::value, code, text);

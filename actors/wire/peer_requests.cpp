@@ -1,5 +1,7 @@
 #include "actors/wire/peer_requests.hpp"
 
+#include <algorithm>
+
 #include "actors/wire/convert.hpp"
 #include "actors/wire/proxies.hpp"
 
@@ -157,6 +159,32 @@ void take_drain_reply(peer_pointer self, const drain_reply_body& body) {
     found.mapped().deliver(body.sessions);
   else
     found.mapped().deliver(make_error(body.code.value, body.text.value));
+}
+
+caf::result<session_list> ask_for_sessions(peer_pointer self) {
+  auto tag = self->state.next_tag++;
+  auto answer = self->make_response_promise<session_list>();
+  self->state.listings[tag].answer = answer;
+  reply(self, frame_type::sessions, 0, sessions_body{tag});
+  return answer;
+}
+
+void take_sessions(peer_pointer self, const sessions_reply_body& body) {
+  auto found = self->state.listings.find(body.tag);
+  if (found == self->state.listings.end()) return;
+  auto& [answer, list] = found->second;
+  auto& some = body.sessions.values;
+  if (list.sessions.size() + some.size() > limits::listed_sessions || (body.more.value != 0 && some.empty()))
+    return end_link(self, "a list of sessions that has no end");
+  if (body.done.value == 0) {
+    answer.deliver(make_error(body.code.value, body.text.value));
+  } else {
+    for (auto& session : some) list.sessions.push_back(from_wire(session));
+    if (body.more.value != 0) return;
+    list.total = std::max(body.total, static_cast<uint32_t>(list.sessions.size()));
+    answer.deliver(std::move(list));
+  }
+  self->state.listings.erase(found);
 }
 
 void take_record_taken(peer_pointer self, const record_taken_body& body) {

@@ -19,6 +19,8 @@ void take_step_refused(peer_pointer self, uint64_t stream, const step_refused_bo
 /// Asks the peer's node to leave.
 caf::result<uint32_t> ask_to_leave(peer_pointer self);
 void take_drain_reply(peer_pointer self, const drain_reply_body& body);
+caf::result<session_list> ask_for_sessions(peer_pointer self);
+void take_sessions(peer_pointer self, const sessions_reply_body& body);
 void take_record_taken(peer_pointer self, const record_taken_body& body);
 void take_snapshot_end(peer_pointer self);
 

@@ -1,6 +1,7 @@
 #include "actors/wire/peer_service.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "actors/wire/convert.hpp"
 #include "actors/wire/limits.hpp"
@@ -136,6 +137,11 @@ void serve_prepare(peer_pointer self, uint64_t stream, const edge_body& body) {
   });
 }
 
+static bool is_admin(peer_pointer self) {
+  auto& roles = self->state.info.roles;
+  return std::find(roles.begin(), roles.end(), crypto::role::admin) != roles.end();
+}
+
 void serve_drain(peer_pointer self, const drain_body& body) {
   auto tag = body.tag;
   auto refuse_it = [self, tag](const caf::error& reason) {
@@ -145,8 +151,7 @@ void serve_drain(peer_pointer self, const drain_body& body) {
     answer.text.value = sentence(reason).substr(0, 512);
     reply(self, frame_type::drain_reply, 0, answer);
   };
-  auto& roles = self->state.info.roles;
-  if (std::find(roles.begin(), roles.end(), crypto::role::admin) == roles.end())
+  if (!is_admin(self))
     return refuse_it(make_error(errc::not_allowed, "only an admin of the swarm may ask a server to leave"));
   self->request(self->state.config.node, local_timeout, drain_atom::value)
       .then(
@@ -158,6 +163,47 @@ void serve_drain(peer_pointer self, const drain_body& body) {
             reply(self, frame_type::drain_reply, 0, answer);
           },
           refuse_it);
+}
+
+static void send_sessions(peer_pointer self, uint64_t tag, const session_list& list) {
+  size_t sent = 0;
+  do {
+    sessions_reply_body part;
+    part.tag = tag;
+    part.done.value = 1;
+    part.total = list.total;
+    const auto end = std::min<size_t>(list.sessions.size(), sent + limits::sessions_in_frame);
+    for (; sent < end; ++sent) part.sessions.values.push_back(to_listed(list.sessions[sent]));
+    part.more.value = sent < list.sessions.size();
+    reply(self, frame_type::sessions_reply, 0, part);
+  } while (sent < list.sessions.size());
+}
+
+void serve_sessions(peer_pointer self, const sessions_body& body) {
+  auto tag = body.tag;
+  auto refuse_it = [self, tag](const caf::error& reason) {
+    sessions_reply_body answer;
+    answer.tag = tag;
+    answer.code.value = code_of(reason);
+    answer.text.value = sentence(reason).substr(0, 512);
+    reply(self, frame_type::sessions_reply, 0, answer);
+  };
+  // Sessions tell who uses the swarm.
+  if (!is_admin(self))
+    return refuse_it(make_error(errc::not_allowed, "only an admin of the swarm may ask a server for its sessions"));
+  // A few bytes make every session answer: one at a time.
+  if (std::exchange(self->state.listing_sessions, true))
+    return refuse_it(make_error(errc::overloaded, "the sessions are being asked already"));
+  self->request(self->state.config.node, local_timeout, sessions_atom::value)
+      .then(
+          [self, tag](const session_list& list) {
+            self->state.listing_sessions = false;
+            send_sessions(self, tag, list);
+          },
+          [self, refuse_it](const caf::error& reason) {
+            self->state.listing_sessions = false;
+            refuse_it(reason);
+          });
 }
 
 void serve_status(peer_pointer self, uint64_t stream) {

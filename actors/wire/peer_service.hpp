@@ -13,6 +13,7 @@ void serve_relink(peer_pointer self, uint64_t stream, const edge_body& body);
 void serve_hand_over(peer_pointer self, uint64_t stream, const hand_over_body& body);
 void serve_prepare(peer_pointer self, uint64_t stream, const edge_body& body);
 void serve_drain(peer_pointer self, const drain_body& body);
+void serve_sessions(peer_pointer self, const sessions_body& body);
 void serve_status(peer_pointer self, uint64_t stream);
 void serve_attach(peer_pointer self, uint64_t stream, const attach_body& body);
 void serve_step(peer_pointer self, incoming& message);

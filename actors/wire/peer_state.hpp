@@ -45,6 +45,12 @@ struct incoming_edge {
 };
 using stream_use = std::variant<opened_stream, served_stream, outgoing_edge, incoming_edge>;
 
+/// What came so far of the peer's sessions.
+struct listing {
+  caf::typed_response_promise<session_list> answer;
+  session_list so_far;
+};
+
 struct peer_state {
   peer_state() = default;
   link_actor link;
@@ -57,6 +63,8 @@ struct peer_state {
   std::deque<caf::typed_response_promise<taken>> snapshots;
   std::unordered_map<uint64_t, caf::typed_response_promise<taken>> digests;    // by tag
   std::unordered_map<uint64_t, caf::typed_response_promise<uint32_t>> drains;  // by tag
+  std::unordered_map<uint64_t, listing> listings;                              // by tag
+  bool listing_sessions = false;                                               // for the peer
   std::deque<incoming> early;                                                  // before the node has taken the peer
   bool is_taken = false;
   static constexpr const char* name = "peer";

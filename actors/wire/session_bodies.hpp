@@ -175,11 +175,49 @@ struct status_reply_body {
   uint64_t epoch = 0, last = 0, steps = 0;
   uint32_t position = 0, restored = 0;
   uint64_t dropped = 0, log_bytes = 0;
+  wire_flag restoring;
+  uint64_t client_bytes = 0, server_bytes = 0;
+  uint32_t age_ms = 0;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(begin, end, epoch, last, steps, position, restored, dropped, log_bytes);
+    ar(begin, end, epoch, last, steps, position, restored, dropped, log_bytes, restoring, client_bytes, server_bytes,
+       age_ms);
   }
   bool operator==(const status_reply_body&) const = default;
+};
+
+/// SESSIONS, stream 0, from an admin: asks for the status of all sessions.
+struct sessions_body {
+  uint64_t tag = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag);
+  }
+  bool operator==(const sessions_body&) const = default;
+};
+struct listed_session_body {
+  wire_id session;
+  wire_peer client;
+  status_reply_body status;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(session, client, status);
+  }
+  bool operator==(const listed_session_body&) const = default;
+};
+/// SESSIONS REPLY, stream 0: some of them, of so many that there are, and whether more come; or no, and why.
+struct sessions_reply_body {
+  uint64_t tag = 0;
+  wire_flag done, more;
+  uint32_t total = 0;
+  bounded_vector<listed_session_body, limits::sessions_in_frame> sessions;
+  wire_errc code;
+  wire_text text;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag, done, more, total, sessions, code, text);
+  }
+  bool operator==(const sessions_reply_body&) const = default;
 };
 
 /// ATTACH, first on a new stream, from the upstream: steps for this session follow.

@@ -17,13 +17,18 @@ void client_flags::add_to(CLI::App& app) {
   app.add_flag("--no-pipeline", no_pipeline_, "waits for each step of a prompt before it sends the next");
   app.add_option(
          "--step-timeout-ms", step_timeout_ms_,
-         "milliseconds without a token, however many servers were tried meanwhile, after which it is given up")
+         "milliseconds without a route or a token, however many servers were tried meanwhile, after which it is given up")
       ->check(CLI::PositiveNumber);
   app.add_option("--alloc-timeout-ms", alloc_timeout_ms_, "milliseconds to wait for room in the servers' caches")
       ->capture_default_str();
   app.add_option("--allow", allow_, "ids of the servers to use, with commas between, and no others")->delimiter(',');
   app.add_option("--block", block_, "ids of servers not to use, with commas between")->delimiter(',');
+  app.add_option("--better-by", better_by_, "moves to a route of which a token would take so many times less")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 1e9));
   swarm_.add_to(app);
+  app.set_config("--config-file", "", "a file of these options, as config/client.ini");
+  app.allow_config_extras(false);
 }
 
 client_options client_flags::options() const {
@@ -48,6 +53,7 @@ client_options client_flags::options() const {
   result.pipeline = !no_pipeline_;
   result.alloc_timeout = std::chrono::milliseconds{alloc_timeout_ms_};
   result.step_timeout = std::chrono::milliseconds{step_timeout_ms_};
+  result.better_by = better_by_;
   result.swarm = swarm_.options();
   return result;
 }

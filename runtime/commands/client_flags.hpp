@@ -26,6 +26,7 @@ class client_flags {
   uint32_t chunk_tokens_ = 64;
   uint32_t alloc_timeout_ms_ = 0;
   uint32_t step_timeout_ms_ = 60'000;
+  double better_by_ = 1.5;
   swarm_flags swarm_;
 };
 

@@ -31,6 +31,33 @@ BOOST_FIXTURE_TEST_CASE(a_step_goes_through_the_block_to_the_next_hop_and_the_cl
   BOOST_TEST(now.log_bytes == 2 * hidden_size * sizeof(float));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_session_counts_the_bytes_that_came_and_from_whom, session_fixture) {
+  constexpr uint64_t row = hidden_size * sizeof(float);
+  auto first = open();
+  send(first, chunk(0, 3));
+  auto again = chunk(3, 1);
+  send(first, again);
+  send(first, again);
+  auto now = status(first);
+  BOOST_TEST(now.client_bytes == 5 * row);  // what was dropped came as well
+  BOOST_TEST(now.server_bytes == 0u);
+  auto strange = chunk(4, 1);
+  strange.from = peer(5);
+  BOOST_TEST(send(first, strange)->failed_with(errc::not_yours));
+  BOOST_TEST(status(first).server_bytes == 0u);
+  upstream.tell(first, close_atom::value);
+
+  seq = 0;
+  config.upstream = peer(2);
+  auto second = open();
+  time.pass(1500ms);
+  send(second, chunk(0, 2));
+  now = status(second);
+  BOOST_TEST(now.client_bytes == 0u);
+  BOOST_TEST(now.server_bytes == 2 * row);
+  BOOST_TEST((now.age == 1500ms));
+}
+
 BOOST_FIXTURE_TEST_CASE(chunks_flow_without_waiting_and_give_what_one_step_gives, session_fixture) {
   auto session = open();
   std::vector<answer_ptr<taken>> answers;

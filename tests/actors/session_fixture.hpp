@@ -109,6 +109,7 @@ inline peer_actor::behavior_type one_peer(peer_actor::pointer, edge_actor way) {
       [](snapshot_atom) { return taken{}; },
       [](suspect_atom, const signed_suspicion&) {},
       [](drain_atom) { return uint32_t{0}; },
+      [](sessions_atom) { return session_list{}; },
       [](ping_atom) { return std::chrono::microseconds{0}; },
       [](close_atom, errc, const std::string&) {}};
 }

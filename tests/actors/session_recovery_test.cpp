@@ -70,6 +70,7 @@ BOOST_FIXTURE_TEST_CASE(a_substitute_accepts_nobody_until_it_holds_all_rows, cha
   send(session, restored_rows(0, 2, /*until=*/3));
   BOOST_TEST(accept(session, edge + 1)->failed_with(errc::stale));
   BOOST_TEST(client->restored.empty());
+  BOOST_TEST(status(session).restoring);
   send(session, restored_rows(2, 1, /*until=*/3));
   BOOST_REQUIRE(client->restored.size() == 1u);
   BOOST_TEST(client->restored[0].epoch == edge);
@@ -77,8 +78,10 @@ BOOST_FIXTURE_TEST_CASE(a_substitute_accepts_nobody_until_it_holds_all_rows, cha
   BOOST_REQUIRE_MESSAGE(answer->value.has_value(), answer->text());
   BOOST_TEST(answer->value->last == 2u);
   BOOST_TEST(answer->value->position == 3u);
+  BOOST_TEST(!status(session).restoring);
   BOOST_TEST(status(session).restored == 3u);
   BOOST_TEST(status(session).steps == 0u);
+  BOOST_TEST(status(session).client_bytes == 3 * hidden_size * sizeof(float));
 }
 
 // -- being restored -------------------------------------------------------------------------------------------------

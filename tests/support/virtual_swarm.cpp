@@ -75,6 +75,10 @@ virtual_swarm::node virtual_swarm::make_node(bool is_server) {
   auto config = std::make_shared<wire::link_config>();
   config->self = identity.peer();
   config->is_server = is_server;
+  config->judge = [this](std::span<const uint8_t>, link_info& info) -> std::optional<wire::refusal> {
+    info.roles = roles;
+    return std::nullopt;
+  };
   n.config = std::move(config);
   n.directory = spawn_directory_undetached(time_.system(), directory_config{identity});
   n.dialer = time_.system().spawn(dialer);
@@ -156,6 +160,14 @@ route_actor virtual_swarm::route(const route_options& options) {
   config.model = model_;
   config.options = options;
   return spawn_route(time_.system(), std::move(config));
+}
+
+answer_ptr<session_list> virtual_swarm::sessions(size_t server) {
+  const auto found = user_.start<peer_actor>(nodes_[0].actor, connect_atom::value, peer(server));
+  run_until([&] { return !found->pending(); });
+  auto answer = user_.start<session_list>(found->value.value(), sessions_atom::value);
+  run_until([&] { return !answer->pending(); });
+  return answer;
 }
 
 wire::link_actor virtual_swarm::connect(size_t from, wire::link_start start) {

@@ -37,6 +37,10 @@ class virtual_swarm {
   size_t server_of(const actors::peer_id& peer) const;
 
   actors::route_actor route(const actors::route_options& options);
+  /// What the client is told of a server's sessions.
+  answer_ptr<actors::session_list> sessions(size_t server);
+  /// Of peers that link from now on.
+  std::vector<crypto::role> roles{crypto::role::server, crypto::role::client, crypto::role::admin};
 
   // -- faults --
 

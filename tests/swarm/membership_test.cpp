@@ -137,6 +137,20 @@ BOOST_AUTO_TEST_CASE(members_are_served) {
   BOOST_TEST(s.generate(client_membership(s.keys.id(), s.keys.identity("boss"), admin)).end.is(0));
 }
 
+BOOST_AUTO_TEST_CASE(an_admin_alone_is_told_of_sessions) {
+  const auto& s = members();
+  const auto ask = [&](const std::string& who, const fs::path& certificate) {
+    auto words = client_membership(s.keys.id(), s.keys.identity(who), certificate);
+    words.insert(words.begin(), {"swarm", "--sessions", "--json", "--peers", s.servers[0]->address()});
+    return run_corolla(words);
+  };
+  s.check_refusal(ask("member", s.member), "not_allowed: only an admin of the swarm may ask");
+  const auto told = ask("boss", s.keys.certificate("boss", "admin"));
+  BOOST_TEST(told.end.is(0), told.err);
+  BOOST_TEST(told.out.find(s.servers[1]->peer()) != std::string::npos, told.out);
+  BOOST_TEST(told.out.find("failure") == std::string::npos, told.out);
+}
+
 BOOST_AUTO_TEST_CASE(who_shows_no_certificate_is_refused) {
   const auto& s = members();
   s.check_refusal(s.generate({}), "no certificate");

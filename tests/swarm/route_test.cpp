@@ -1,12 +1,14 @@
 // `corolla route`: the servers that a client would choose, which are those that it does choose.
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "tests/support/swarm.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace corolla::tests {
 
@@ -44,6 +46,34 @@ BOOST_AUTO_TEST_CASE(the_route_told_is_the_one_that_a_client_takes) {
   const auto result = s.run("generate", {"--ids", "1,2,3", "--max-new-tokens", "4", "--ignore-eos", "--json"});
   BOOST_TEST_REQUIRE(result.end.is(0), result.err);
   BOOST_TEST(chain(json::parse(result.out).at("route")) == chain(route.at("route").at("hops")));
+}
+
+BOOST_AUTO_TEST_CASE(lists_of_servers_may_stand_in_a_file) {
+  swarm s{tiny_model("llama"), {"0:4", "0:4"}};
+  const temp_dir folder;
+  const auto with = [&](const std::string& name, const std::string& content) {
+    return s.run(
+        "generate", {"--ids", "1,2,3", "--max-new-tokens", "2", "--ignore-eos", "--json", "--config-file",
+                     folder.write(name, content).string()});
+  };
+  for (const auto& server : s.servers()) {
+    const auto result = with("allow.ini", "; whom I know\nallow=\"" + server.peer() + "\"\nbetter-by=2\n");
+    BOOST_TEST_REQUIRE(result.end.is(0), result.err);
+    BOOST_TEST(json::parse(result.out).at("route").at(0).at("peer") == server.peer());
+  }
+  const auto all = s.servers()[0].peer() + "," + s.servers()[1].peer();
+  const auto none = with("block.ini", "block=\"" + all + "\"\n");
+  BOOST_TEST(none.end.is(1));
+  BOOST_TEST(none.err.find("the block list leaves out") != std::string::npos, none.err);
+  for (const auto& wrong : {"alow=\"x\"\n", "better-by=much\n", "allow=\"x\"\n"}) {
+    const auto refused = with("wrong.ini", wrong);
+    BOOST_TEST(refused.end.is(2), wrong);
+    BOOST_TEST(std::count(refused.err.begin(), refused.err.end(), '\n') == 1, refused.err);
+  }
+  BOOST_TEST(s.run("generate", {"--ids", "1", "--config-file", (folder / "none.ini").string()}).end.is(2));
+  const auto shipped = std::string{COROLLA_SOURCE_DIR} + "/config/client.ini";
+  const auto plain = s.run("generate", {"--ids", "1,2,3", "--max-new-tokens", "1", "--config-file", shipped});
+  BOOST_TEST(plain.end.is(0), plain.err);
 }
 
 BOOST_AUTO_TEST_CASE(it_tells_what_would_be_if_a_server_left_or_slowed_down) {

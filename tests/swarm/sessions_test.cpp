@@ -1,0 +1,164 @@
+// What `corolla swarm --sessions` tells of real processes: the counters of every hop while a generation rests.
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "recovery_fixture.hpp"
+
+namespace corolla::tests {
+
+namespace {
+
+/// Steps before a look; the first is the prompt.
+constexpr size_t at = 5;
+
+struct sessions_fixture {
+  long_golden golden{"llama3-rope"};
+  spare_swarm<server> servers{golden.folder(), spans, /*copies=*/2};
+  driven_client client{golden.folder(), servers.address()};
+  script steps = golden.text("of_40").as_script();
+  scripted_session session{client, golden, steps};
+
+  /// What all servers say, by peer.
+  std::map<std::string, nlohmann::json> told() {
+    const auto look = run_corolla({"swarm", "--sessions", "--json", "--peers", servers.address()});
+    BOOST_TEST_REQUIRE(look.end.is(0), look.err);
+    std::map<std::string, nlohmann::json> all;
+    const auto told = nlohmann::json::parse(look.out);
+    for (const auto& server : told.at("servers")) all[server.at("peer")] = server;
+    return all;
+  }
+  /// A machine that stands still for a moment makes hops late, which are then replaced: that is not what is looked at.
+  bool was_late() {
+    const auto all = session.status().recoveries;
+    const bool late = std::any_of(all.begin(), all.end(), [](const auto& recovery) { return recovery.late; });
+    if (late) BOOST_TEST_MESSAGE("not looked at: a hop was late");
+    return late;
+  }
+  static nlohmann::json only_session(const nlohmann::json& server) {
+    BOOST_TEST_REQUIRE(server.contains("sessions"), server.dump());
+    BOOST_TEST(server.at("total") == 1);
+    BOOST_TEST_REQUIRE(server.at("sessions").size() == 1u);
+    return server.at("sessions").at(0);
+  }
+};
+
+uint64_t number(const nlohmann::json& session, const char* name) {
+  return session.at(name).get<uint64_t>();
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_it_has_none, sessions_fixture) {
+  const auto chunks = (steps.front().ids.front().size() + chunk_tokens - 1) / chunk_tokens;
+  session.run(0, at);
+  const auto all = told();
+  if (was_late()) return;
+  BOOST_TEST(all.size() == 2 * spans.size());
+  size_t busy = 0;
+  for (const auto& [peer, server] : all) busy += server.at("sessions").size();
+  BOOST_TEST(busy == spans.size());
+  std::set<std::string> ids, clients;
+  uint64_t of_first = 0;
+  for (size_t hop = 0; hop < spans.size(); ++hop) BOOST_TEST_CONTEXT("hop " << hop) {
+      const auto s = sessions_fixture::only_session(all.at(session.server_of(hop)));
+      ids.insert(s.at("session").get<std::string>());
+      clients.insert(s.at("client").get<std::string>());
+      BOOST_TEST(s.at("session").get<std::string>().size() == 32u);
+      BOOST_TEST(s.at("state") == "running");
+      BOOST_TEST(number(s, "begin") == ranges[hop].begin);
+      BOOST_TEST(number(s, "end") == ranges[hop].end);
+      BOOST_TEST(number(s, "applied") == chunks + at - 1);
+      BOOST_TEST(number(s, "steps") == chunks + at - 1);
+      BOOST_TEST(number(s, "position") == steps[at - 1].end());
+      BOOST_TEST(number(s, "restored") == 0u);
+      BOOST_TEST(number(s, "dropped") == 0u);
+      BOOST_TEST((number(s, "client_bytes") > 0) == (hop == 0));
+      BOOST_TEST((number(s, "server_bytes") > 0) == (hop != 0));
+      if (hop == 0) of_first = number(s, "client_bytes");
+    }
+  BOOST_TEST(ids.size() == spans.size());
+  BOOST_TEST(clients.size() == 1u);
+  // Each token's row once, in float32.
+  BOOST_TEST(of_first == steps[at - 1].end() * uint64_t(client.ends().hidden_size()) * sizeof(float));
+
+  const auto table = run_corolla({"swarm", "--sessions", "--peers", servers.address()});
+  BOOST_TEST(table.end.is(0), table.err);
+  for (const auto& id : ids) BOOST_TEST(table.out.find(id.substr(0, 12)) != std::string::npos, table.out);
+  BOOST_TEST(table.out.find("no session") != std::string::npos, table.out);
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_substitute_all, sessions_fixture) {
+  session.run(0, at);
+  const auto before = told();
+  const auto victim = session.server_of(1);
+  session.start(at);
+  servers.strike(victim, SIGKILL);
+  session.finish(at);
+  const auto survivor = [&](const auto& all, size_t hop) {
+    return sessions_fixture::only_session(all.at(session.server_of(hop)));
+  };
+  session.run(at + 1, at + 3);
+  const auto after = told();
+  if (was_late()) return;
+  const auto position = steps[at + 2].end();
+  for (const size_t hop : {0, 2}) BOOST_TEST_CONTEXT("hop " << hop) {
+      const auto was = survivor(before, hop), is = survivor(after, hop);
+      BOOST_TEST(is.at("session") == was.at("session"));
+      BOOST_TEST(number(is, "restored") == 0u);
+      BOOST_TEST(number(is, "applied") == number(was, "applied") + 3);
+      BOOST_TEST(number(is, "steps") == number(was, "steps") + 3);
+      BOOST_TEST(number(is, "position") == position);
+    }
+  // The client gave its three tokens and nothing of the past.
+  const auto row = uint64_t(client.ends().hidden_size()) * sizeof(float);
+  BOOST_TEST(number(survivor(after, 0), "client_bytes") == position * row);
+
+  BOOST_TEST(session.server_of(1) != victim);
+  const auto substitute = survivor(after, 1);
+  // It has computed the step under way, unless the victim had.
+  const auto restored = number(substitute, "restored"), computed = number(substitute, "steps");
+  BOOST_TEST(restored + computed == position);
+  BOOST_TEST(computed >= 2u);
+  BOOST_TEST(computed <= 3u);
+  BOOST_TEST(number(substitute, "applied") == number(survivor(after, 0), "applied"));
+  BOOST_TEST(number(substitute, "position") == position);
+  BOOST_TEST(number(substitute, "client_bytes") == 0u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_does_not_answer_is_shown_as_such, sessions_fixture) {
+  session.run(0, 1);
+  const auto hung = session.server_of(1);
+  servers.strike(hung, SIGSTOP);
+  const auto all = told();
+  servers.strike(hung, SIGCONT);
+  size_t told = 0;
+  for (const auto& [peer, server] : all) {
+    if (peer == hung)
+      BOOST_TEST(!server.at("failure").get<std::string>().empty());
+    else
+      told += server.contains("sessions") ? 1 : 0;
+  }
+  BOOST_TEST(told == all.size() - all.count(hung));
+  BOOST_TEST(told == 2 * spans.size() - 1);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_arguments_give_one_sentence) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"swarm", "--sessions"},
+           {"swarm", "--session", "--peers", "x"},
+           {"swarm", "--sessions=maybe", "--peers", "x"},
+           {"swarm", "--sessions", "--peers", "x"}}) {
+    const auto wrong = run_corolla(words);
+    BOOST_TEST(wrong.end.is(2), wrong.err);
+    BOOST_TEST(wrong.out == "");
+    BOOST_TEST(std::count(wrong.err.begin(), wrong.err.end(), '\n') == 1, wrong.err);
+  }
+}
+
+}  // namespace corolla::tests
