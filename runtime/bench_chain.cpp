@@ -50,6 +50,7 @@ bench_struck generate_and_strike(
   const auto on_token = [&](const model::generated_token& token) {
     if (token.id < 0) return;
     done.margins.push_back(token.margin);
+    done.token_times.push_back(steady_clock::now());
     const auto tokens = done.margins.size();
     if (tokens == how.at_token + 1) done.next_token = steady_clock::now();
     if (tokens == 1) chain.add_substitute(how.hop);

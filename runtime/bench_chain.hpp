@@ -51,6 +51,7 @@ struct bench_strike {
 struct bench_struck {
   generated result;
   std::vector<float> margins;  ///< of each token: best less second-best logit
+  std::vector<std::chrono::steady_clock::time_point> token_times;
   std::chrono::steady_clock::time_point struck;
   std::chrono::steady_clock::time_point gone;  ///< the process that was killed: before that nobody can know
   std::chrono::steady_clock::time_point next_token;

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "runtime/bench_chain.hpp"
 
@@ -75,6 +76,7 @@ std::vector<bench_row> bench_recovery(const bench_settings& settings) {
           request.prompt.size());
     all.add_rows(rows, "position " + std::to_string(position) + ": ");
   }
+  for (auto& row : bench_recovery_leaving(settings, *through, chain)) rows.push_back(std::move(row));
   return rows;
 }
 

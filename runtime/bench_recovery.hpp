@@ -7,9 +7,16 @@
 
 namespace corolla::runtime {
 
+class bench_chain;
+class client;
+
 /// `recovery`: the middle of three servers is killed at positions 50, 500 and 1500 while another that holds its blocks
 /// stands by: the time to the next token and its parts, and the speed of the restore beside that of the prompt.
 std::vector<bench_row> bench_recovery(const bench_settings& settings);
+
+/// Its last rows: the middle server gets SIGTERM at position 1000 and hands over to another one: the parts of that, and
+/// the longest that the client waits for a token meanwhile.
+std::vector<bench_row> bench_recovery_leaving(const bench_settings& settings, client& through, bench_chain& chain);
 
 /// `recovery --grid`: each server of three killed, and stopped, at steps 1, 7 and 39 of 40; tokens against an
 /// undisturbed generation's.

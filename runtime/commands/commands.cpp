@@ -7,7 +7,7 @@ std::span<const command> all() {
       {"node", "serves blocks of a model to a swarm", node, /*computes=*/true},
       {"generate", "continues a text, through a swarm or in this process", generate, /*computes=*/true},
       {"eval", "writes logits and hidden states, and tells the perplexity", eval, /*computes=*/true},
-      {"swarm", "tells who serves which blocks, and how fast", swarm},
+      {"swarm", "tells who serves which blocks, and how fast, or what their sessions have done", swarm},
       {"route", "tells which servers a client would choose now, and why", route},
       {"drain", "asks a server to leave once its sessions have moved to others", drain},
       {"inspect", "tells what a model file holds", inspect},

@@ -2,9 +2,16 @@
 #include "tests/actors/route_fixture.hpp"
 
 #include <list>
+#include <memory>
 #include <set>
+#include <string>
+#include <vector>
 
-#include "actors/wire/limits.hpp"
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/wire/messages.hpp"
+#include "actors/wire/peer.hpp"
 
 using namespace corolla;
 using namespace corolla::tests;
@@ -20,7 +27,117 @@ const session_status& only(const answer_ptr<session_list>& told) {
   return told->value->sessions[0];
 }
 
+/// What a peer actor gave its link.
+struct given {
+  std::vector<wire::outgoing> frames;
+  std::string fault;  // it was told to end for
+};
+
+wire::link_actor::behavior_type recording_link(wire::link_actor::pointer, std::shared_ptr<given> all) {
+  return {
+      [all](wire::frame_atom, const wire::outgoing& frame) {
+        all->frames.push_back(frame);
+        return taken{};
+      },
+      [](wire::consumed_atom, uint64_t, uint32_t) {}, [](ping_atom) { return std::chrono::microseconds{0}; },
+      [](status_atom) { return wire::link_status{}; },
+      [all](close_atom, errc, const std::string& text) { all->fault = text; }};
+}
+
+/// Takes every link, and never tells of its sessions.
+caf::behavior silent_node(caf::event_based_actor* self) {
+  auto asked = std::make_shared<std::vector<caf::response_promise>>();
+  return {
+      [](up_atom, const link_info&, const peer_actor&) { return taken{}; },
+      [self, asked](sessions_atom) {
+        asked->push_back(self->make_response_promise());
+        return asked->back();
+      }};
+}
+
+/// A peer actor whose link the test plays.
+struct one_link {
+  virtual_time time;
+  std::shared_ptr<given> to_peer = std::make_shared<given>();
+  caf::actor node = time.system().spawn(silent_node);
+  wire::link_actor link = time.system().spawn(recording_link, to_peer);
+  wire::peer_and_sink_actor peer =
+      wire::spawn_peer(time.system(), link, info(), {caf::actor_cast<node_actor>(node), {}});
+  user asker{time};
+
+  ~one_link() {
+    caf::anon_send_exit(link, caf::exit_reason::kill);
+    caf::anon_send_exit(node, caf::exit_reason::kill);
+    time.settle();
+  }
+  static link_info info() {
+    link_info result;
+    result.roles = {crypto::role::admin};
+    return result;
+  }
+  template <class Body>
+  void comes(wire::frame_type type, const Body& body) {
+    wire::incoming frame;
+    frame.type = type;
+    frame.body = wire::encode_body(body);
+    caf::anon_send(peer, wire::frame_atom::value, std::move(frame));
+    time.settle();
+  }
+  answer_ptr<session_list> ask() {
+    time.settle();
+    return asker.ask<session_list>(peer, sessions_atom::value);
+  }
+  static wire::sessions_reply_body part(size_t sessions, bool more) {
+    wire::sessions_reply_body body;
+    body.tag = 1;
+    body.done.value = 1;
+    body.more.value = more;
+    body.sessions.values.resize(sessions);
+    return body;
+  }
+};
+
 }  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_list_comes_in_parts, one_link) {
+  auto answer = ask();
+  comes(wire::frame_type::sessions_reply, part(24, true));
+  BOOST_TEST(answer->pending());
+  auto last = part(3, false);
+  last.total = 40;
+  comes(wire::frame_type::sessions_reply, last);
+  BOOST_REQUIRE_MESSAGE(answer->value.has_value(), answer->text());
+  BOOST_TEST(answer->value->sessions.size() == 27u);
+  BOOST_TEST(answer->value->total == 40u);
+  BOOST_TEST(to_peer->fault == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_list_without_end_ends_the_link, one_link) {
+  auto answer = ask();
+  for (uint32_t told = 0; told + 24 <= wire::limits::listed_sessions; told += 24)
+    comes(wire::frame_type::sessions_reply, part(24, true));
+  BOOST_TEST(to_peer->fault == "");
+  comes(wire::frame_type::sessions_reply, part(24, true));
+  BOOST_TEST(to_peer->fault == "a list of sessions that has no end");
+  BOOST_TEST(answer->pending());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_part_of_nothing_before_more_ends_the_link, one_link) {
+  ask();
+  comes(wire::frame_type::sessions_reply, part(0, true));
+  BOOST_TEST(to_peer->fault == "a list of sessions that has no end");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_peer_that_asks_again_before_it_is_answered_is_refused, one_link) {
+  comes(wire::frame_type::sessions, wire::sessions_body{7});
+  BOOST_TEST(to_peer->frames.empty());
+  comes(wire::frame_type::sessions, wire::sessions_body{8});
+  BOOST_REQUIRE(to_peer->frames.size() == 1u);
+  const auto reply = wire::decode_body<wire::sessions_reply_body>(to_peer->frames[0].body);
+  BOOST_REQUIRE(reply.has_value());
+  BOOST_TEST(reply->tag == 8u);
+  BOOST_TEST((reply->code.value == errc::overloaded));
+}
 
 BOOST_AUTO_TEST_CASE(a_node_tells_what_its_session_has_done) {
   virtual_swarm swarm;
