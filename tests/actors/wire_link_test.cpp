@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <caf/io/middleman.hpp>
+#include <caf/send.hpp>
 
 #include "tests/support/link_ends.hpp"
 #include "tests/support/manual_peer.hpp"
@@ -216,6 +217,34 @@ BOOST_AUTO_TEST_CASE(behind_a_peer_that_stops_to_read_the_queue_stays_below_its_
   self->send(sut, close_atom::value, errc::stopping, std::string{"the node ends"});
   BOOST_TEST((code_of(next_down().reason) == errc::stopping));
   BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds{1}));
+}
+
+BOOST_AUTO_TEST_CASE(whoever_asks_a_link_that_has_ended_is_answered) {
+  connect();
+  self->send_exit(from_dialler, caf::exit_reason::kill);
+  // Before it has seen that, maybe, and when it surely has.
+  for (int i = 0; i < 2; ++i) {
+    self->request(from_dialler, patience, ping_atom::value)
+        .receive(
+            [](std::chrono::microseconds) { BOOST_FAIL("a dead link was pinged"); },
+            [](caf::error& reason) { BOOST_TEST((reason != caf::sec::request_timeout)); });
+    if (i == 0)
+      while (next_down().source != from_dialler.address()) {
+      }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_has_ended_is_freed) {
+  auto ends = std::make_unique<two_ends>();
+  ends->connect();
+  std::vector<caf::weak_actor_ptr> links;
+  for (auto& link : ends->spawned) links.push_back(caf::actor_cast<caf::weak_actor_ptr>(link));
+  ends->self->send(ends->from_dialler, close_atom::value, errc::stopping, std::string{"the node ends"});
+  for (int i = 0; i < 2; ++i) ends->next_down();
+  // As a tick of its own that was under way.
+  for (auto& link : ends->spawned) caf::send_as(link, link, consumed_atom::value, uint64_t{1}, uint32_t{0});
+  ends.reset();
+  for (auto& link : links) BOOST_TEST(!link.lock());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
