@@ -8,8 +8,8 @@
 
 namespace corolla::actors {
 
-/// BANS: a ban_list in the clock of its actor system.  Messages of one route are handled in their order, so that its next
-/// plan knows of what it has just met.
+/// BANS: a ban_list in the clock of its actor system.  Messages of one route are handled in their order, so that its
+/// next plan knows of what it has just met.
 using bans_actor = caf::typed_actor<
     // The server fell silent, or failed by a fault of its own.
     caf::reacts_to<offence_atom, peer_id>,
@@ -20,8 +20,8 @@ using bans_actor = caf::typed_actor<
 
 bans_actor spawn_bans(caf::actor_system& system, policy::ban_options options = {});
 
-/// Whether an error that came of using a server speaks against it: its silence does, and what it computed wrong; that it
-/// was full, was about to leave or holds other weights does not.
+/// Whether an error that came of using a server speaks against it: its silence does, and what it computed wrong; that
+/// it was full, was about to leave or holds other weights does not.
 bool is_offence(errc code);
 
 }  // namespace corolla::actors

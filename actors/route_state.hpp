@@ -30,7 +30,7 @@ struct hop {
   peer_actor peer;
   uint64_t epoch = 0;    // of the edge into it
   uint64_t applied = 0;  // highest seq that it reported
-  bool proved = false;  // it applied a step
+  bool proved = false;   // it applied a step
   bool lost = false;
   bool leaving = false;     // its server is about to leave
   bool gives_rows = false;  // and could not hand over: the hop before it restores the next
@@ -49,8 +49,8 @@ struct mending {
   bool moves = false;       // what is replaced goes on until then
   bool hands_over = false;  // and gives the substitute what it has
   bool committing = false;
-  uint64_t done = 0;      // the step whose state is restored; steps carry no higher one meanwhile
-  uint32_t position = 0;  // tokens after it
+  uint64_t done = 0;                // the step whose state is restored; steps carry no higher one meanwhile
+  uint32_t position = 0;            // tokens after it
   std::vector<planned_hop> chosen;  // by whom the gap is closed, where that is known before
   std::vector<hop> fresh;
   size_t left_out = 0;  // servers, when it began
@@ -89,9 +89,9 @@ struct route_state {
   caf::error refusal;       // the last, of this gap
   std::string loss;         // the last hop that was lost, and why
   bool waits_for_servers = false;
-  bool unreached = false;     // a server was gone or did not answer while the route was opened
-  bool move_waits = false;    // whoever leaves has nobody to go to
-  bool may_be_alone = false;  // a link was lost: maybe the last by which this node hears of servers
+  bool unreached = false;         // a server was gone or did not answer while the route was opened
+  bool move_waits = false;        // whoever leaves has nobody to go to
+  bool may_be_alone = false;      // a link was lost: maybe the last by which this node hears of servers
   alarm::time_point next_look{};  // for a better route
   uint32_t look_pauses = 1;       // until the one after it
   std::vector<recovery_report> recoveries;

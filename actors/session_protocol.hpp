@@ -37,8 +37,8 @@ std::string sentence(const caf::error& reason);
 caf::error make_error(errc code, std::string text, uint64_t last);
 /// That seq; 0 where the error names none.
 uint64_t last_of(const caf::error& reason);
-/// The code, if the category is "corolla"; errc::timed_out for CAF's request_timeout; errc::stopping for no error, which
-/// is how actors end that have nothing left to do; else errc::compute_failed.
+/// The code, if the category is "corolla"; errc::timed_out for CAF's request_timeout; errc::stopping for no error,
+/// which is how actors end that have nothing left to do; else errc::compute_failed.
 errc code_of(const caf::error& reason);
 
 // -- steps --------------------------------------------------------------------------------------------------------

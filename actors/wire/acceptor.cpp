@@ -9,9 +9,8 @@
 #include <utility>
 
 #include <caf/io/middleman.hpp>
-#include <caf/io/typed_broker.hpp>
-#include <caf/stateful_actor.hpp>
 
+#include "actors/wire/broker.hpp"
 #include "actors/wire/doorman.hpp"
 
 namespace corolla::actors::wire {
@@ -46,7 +45,7 @@ struct acceptor_state {
 };
 static_assert(!std::is_aggregate_v<acceptor_state>);
 
-using self_pointer = acceptor_broker::stateful_broker_pointer<acceptor_state>;
+using self_pointer = broker_pointer<acceptor_broker, acceptor_state>;
 
 /// Ends the oldest unproved connection, of one address or of any.
 void displace_oldest(self_pointer self, const std::string* address) {

@@ -4,9 +4,8 @@
 #include <utility>
 
 #include <caf/io/middleman.hpp>
-#include <caf/io/typed_broker.hpp>
-#include <caf/stateful_actor.hpp>
 
+#include "actors/wire/broker.hpp"
 #include "actors/wire/link_driver.hpp"
 #include "actors/wire/scribe.hpp"
 
@@ -27,7 +26,7 @@ struct link_state {
 };
 static_assert(!std::is_aggregate_v<link_state>);
 
-using self_pointer = link_broker::stateful_broker_pointer<link_state>;
+using self_pointer = broker_pointer<link_broker, link_state>;
 
 void set_up(self_pointer self, link_start start, descriptor& socket) {
   auto& state = self->state;

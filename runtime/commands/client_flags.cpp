@@ -17,7 +17,8 @@ void client_flags::add_to(CLI::App& app) {
   app.add_flag("--no-pipeline", no_pipeline_, "waits for each step of a prompt before it sends the next");
   app.add_option(
          "--step-timeout-ms", step_timeout_ms_,
-         "milliseconds without a route or a token, however many servers were tried meanwhile, after which it is given up")
+         "milliseconds without a route or a token, however many servers were tried meanwhile, after which it is given "
+         "up")
       ->check(CLI::PositiveNumber);
   app.add_option("--alloc-timeout-ms", alloc_timeout_ms_, "milliseconds to wait for room in the servers' caches")
       ->capture_default_str();

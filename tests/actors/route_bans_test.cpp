@@ -67,5 +67,4 @@ BOOST_FIXTURE_TEST_CASE(one_that_does_not_answer_an_opening_costs_the_next_nothi
   BOOST_TEST((swarm.time().clock().now() - again < 100ms));
 }
 
-
 }  // namespace corolla::tests

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <caf/io/middleman.hpp>
+#include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include "tests/support/link_ends.hpp"
@@ -241,6 +242,34 @@ BOOST_AUTO_TEST_CASE(no_error_is_not_looked_into) {
   BOOST_TEST((code_of({}) == errc::stopping));
   BOOST_TEST(last_of({}) == 0u);
   BOOST_TEST(sentence({}) == "no error");
+}
+
+BOOST_AUTO_TEST_CASE(whoever_asks_a_link_that_has_ended_is_answered) {
+  connect();
+  self->send_exit(from_dialler, caf::exit_reason::kill);
+  // Before it has seen that, maybe, and when it surely has.
+  for (int i = 0; i < 2; ++i) {
+    self->request(from_dialler, patience, ping_atom::value)
+        .receive(
+            [](std::chrono::microseconds) { BOOST_FAIL("a dead link was pinged"); },
+            [](caf::error& reason) { BOOST_TEST((reason != caf::sec::request_timeout)); });
+    if (i == 0)
+      while (next_down().source != from_dialler.address()) {
+      }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_has_ended_is_freed) {
+  auto ends = std::make_unique<two_ends>();
+  ends->connect();
+  std::vector<caf::weak_actor_ptr> links;
+  for (auto& link : ends->spawned) links.push_back(caf::actor_cast<caf::weak_actor_ptr>(link));
+  ends->self->send(ends->from_dialler, close_atom::value, errc::stopping, std::string{"the node ends"});
+  for (int i = 0; i < 2; ++i) ends->next_down();
+  // As a tick of its own that was under way.
+  for (auto& link : ends->spawned) caf::send_as(link, link, consumed_atom::value, uint64_t{1}, uint32_t{0});
+  ends.reset();
+  for (auto& link : links) BOOST_TEST(!link.lock());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -22,13 +22,12 @@ dialer_actor::behavior_type no_dialer(dialer_actor::pointer) {
   }};
 }
 
-/// A suspect that is not reachable never answers, as a machine that is gone.
+/// A suspect that is not reachable never answers, as a machine that is gone.  No handle is needed of one that is.
 connector_actor::behavior_type connector(
-    connector_actor::pointer self, const std::shared_ptr<std::set<peer_id>>& reachable,
-    const std::shared_ptr<peer_actor>& any_peer) {
-  return {[self, reachable, any_peer](connect_atom, const peer_id& peer) -> caf::result<peer_actor> {
+    connector_actor::pointer self, const std::shared_ptr<std::set<peer_id>>& reachable) {
+  return {[self, reachable](connect_atom, const peer_id& peer) -> caf::result<peer_actor> {
     auto answer = self->make_response_promise<peer_actor>();
-    if (reachable->contains(peer)) answer.deliver(*any_peer);
+    if (reachable->contains(peer)) answer.deliver(peer_actor{});
     return answer;
   }};
 }
@@ -39,7 +38,6 @@ directory_swarm::~directory_swarm() {
   for (auto& [ends, links] : links_)
     for (auto& link : {links.dialler, links.other}) caf::anon_send_exit(link, caf::exit_reason::kill);
   for (size_t n = 0; n < members_.size(); ++n) stop(n);
-  *any_peer_ = nullptr;
   time_.settle();
 }
 
@@ -58,7 +56,7 @@ size_t directory_swarm::add(bool is_server, const crypto::identity* identity, po
   settings.software = "test/1";
   added.node = spawn_node(system, std::move(settings));
   time_.settle();
-  caf::anon_send(added.directory, connect_atom::value, connector_actor{system.spawn(connector, reachable_, any_peer_)});
+  caf::anon_send(added.directory, connect_atom::value, connector_actor{system.spawn(connector, reachable_)});
   reachable_->insert(self.peer());
   members_.push_back(std::move(added));
   time_.settle();
@@ -76,7 +74,7 @@ memory_links& directory_swarm::link(size_t dialler, size_t other, bool tamperabl
     return [this, n](const wire::link_actor& link, const link_info& info) -> wire::frame_sink_actor {
       auto& m = members_[n];
       auto peer = wire::spawn_peer(time_.system(), link, info, {m.node, m.directory});
-      *any_peer_ = peer;
+      peers_.push_back(caf::actor_cast<caf::weak_actor_ptr>(peer));
       return peer;
     };
   };

@@ -57,6 +57,8 @@ class directory_swarm {
   /// Its directory shows the other as a server.
   bool knows(size_t n, size_t other);
   actors::directory_status status(size_t n);
+  /// All that ever owned a link.
+  const std::vector<caf::weak_actor_ptr>& peers() const { return peers_; }
 
  private:
   void stop(size_t n);
@@ -65,9 +67,9 @@ class directory_swarm {
   user me_{time_};
   std::vector<member> members_;
   std::map<std::pair<size_t, size_t>, memory_links> links_;
-  /// Whom others reach when they dial for a suspect; the handle only stands for it.
+  std::vector<caf::weak_actor_ptr> peers_;
+  /// Whom others reach when they dial for a suspect.
   std::shared_ptr<std::set<crypto::peer_id>> reachable_ = std::make_shared<std::set<crypto::peer_id>>();
-  std::shared_ptr<actors::peer_actor> any_peer_ = std::make_shared<actors::peer_actor>();
 };
 
 }  // namespace corolla::tests
