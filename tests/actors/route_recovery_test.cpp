@@ -324,7 +324,7 @@ std::string run_schedule(uint32_t seed) {
         for (uint32_t b = 0; b < batch; ++b) order.push_back(up_to(batch));
       const auto tokens = step == 0 || up_to(6) == 0 ? 1 + up_to(12) : 1;
       if (g.position + tokens > 64) break;
-      const bool strikes = up_to(3) == 0 && swarm.size() < 30;
+      const bool strikes = up_to(3) == 0 && swarm.size() < 16;
       if (!g.forward(tokens, order, up_to(300), strikes ? std::function<void()>{strike} : nullptr))
         failure = "step " + std::to_string(step) + ": " + g.failure;
     }
@@ -346,7 +346,7 @@ uint32_t number(const char* name, uint32_t otherwise) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(random_schedules_of_faults_lose_no_token_and_leave_no_session) {
-  const auto first = number("COROLLA_SEED", 1), count = number("COROLLA_SCHEDULES", 1000);
+  const auto first = number("COROLLA_SEED", 1), count = number("COROLLA_SCHEDULES", 10'000);
   for (auto seed = first; seed < first + count; ++seed) {
     auto failure = run_schedule(seed);
     BOOST_TEST(failure.empty(), "COROLLA_SEED=" << seed << " COROLLA_SCHEDULES=1: " << failure);

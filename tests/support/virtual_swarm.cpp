@@ -122,6 +122,7 @@ size_t virtual_swarm::add(model::block_range blocks, uint64_t cache_tokens) {
   n.record.blocks = blocks;
   n.record.cache_tokens = n.record.free_tokens = cache_tokens;
   nodes_.push_back(std::move(n));
+  sign(index);
   for (size_t other = 0; other < index; ++other) {
     tell(other, index);
     if (other > 0 && nodes_[other].alive) tell(index, other);
@@ -129,15 +130,20 @@ size_t virtual_swarm::add(model::block_range blocks, uint64_t cache_tokens) {
   return index;
 }
 
+void virtual_swarm::sign(size_t server) {
+  auto& n = nodes_[server];
+  n.as_told = {wire::sign(*n.identity, n.record), 0ms};
+}
+
 void virtual_swarm::tell(size_t whom, size_t of) {
   if (!nodes_[whom].alive) return;
-  signed_server_record record{wire::sign(*nodes_[of].identity, nodes_[of].record), 0ms};
-  user_.ask<bool>(nodes_[whom].directory, record_atom::value, record, nodes_[of].config->self);
+  user_.ask<bool>(nodes_[whom].directory, record_atom::value, nodes_[of].as_told, nodes_[of].config->self);
 }
 
 void virtual_swarm::announce(size_t server, uint32_t steps_per_s) {
   nodes_[server].record.steps_per_s = static_cast<float>(steps_per_s);
   ++nodes_[server].record.seq;
+  sign(server);
   tell(0, server);
 }
 

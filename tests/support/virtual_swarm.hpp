@@ -86,6 +86,7 @@ class virtual_swarm {
     actors::block_actor block;
     std::shared_ptr<fake_span::controls> span;
     actors::server_record record;
+    actors::signed_server_record as_told;
     bool alive = true;
     bool stopped = false;
     bool drains = false;
@@ -97,6 +98,7 @@ class virtual_swarm {
 
   node make_node(bool is_server);
   actors::wire::link_actor connect(size_t from, actors::wire::link_start start);
+  void sign(size_t server);
   void tell(size_t whom, size_t of);
   template <class Function>
   void for_wires_of(size_t server, Function f);
