@@ -16,6 +16,7 @@ std::chrono::sys_seconds wall_clock() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
+const std::vector<crypto::role> anyones_roles{crypto::role::server, crypto::role::client};
 const std::vector<crypto::role> every_role{crypto::role::server, crypto::role::client, crypto::role::admin};
 
 void join_private(const swarm_options& options, swarm_membership& membership, bool is_server) {
@@ -66,9 +67,10 @@ swarm_membership join_swarm(const swarm_options& options, bool is_server) {
   link.is_server = is_server;
   link.software = software_name();
   link.instance = std::random_device{}() | uint64_t{std::random_device{}()} << 32;
-  // Who may join a local swarm is decided by the loopback interface, an open one admits anyone.
-  link.judge = [](std::span<const uint8_t>, actors::link_info& info) -> std::optional<actors::wire::refusal> {
-    info.roles = every_role;
+  // Who may join a local swarm is decided by the loopback interface.  An open one admits anyone, and obeys nobody.
+  const auto& roles = *kind == swarm_kind::open ? anyones_roles : every_role;
+  link.judge = [&roles](std::span<const uint8_t>, actors::link_info& info) -> std::optional<actors::wire::refusal> {
+    info.roles = roles;
     return std::nullopt;
   };
   if (*kind == swarm_kind::private_) join_private(options, membership, is_server);

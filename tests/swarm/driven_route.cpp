@@ -154,6 +154,7 @@ driven_route::driven_route(driven_client& client, route_options options, overhea
   auto config = client.route_;
   options.blocks = {0, client.ends().num_blocks()};
   config.options = std::move(options);
+  config.bans = spawn_bans(client.system_);
   ears_ = client.system_.spawn(hear_node, config.node, std::make_shared<const overheard>(std::move(ears)));
   config.node = caf::actor_cast<node_actor>(ears_);
   route_ = spawn_route(client.system_, std::move(config));

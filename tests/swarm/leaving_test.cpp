@@ -94,6 +94,18 @@ BOOST_FIXTURE_TEST_CASE(an_idle_server_that_is_asked_to_leaves_at_once, leaving_
   BOOST_TEST(s.child().wait(patience).is(0), s.child().errors());
 }
 
+BOOST_AUTO_TEST_CASE(in_an_open_swarm_nobody_may_ask) {
+  server s{tiny_model("llama"), {"--node.swarm=open"}};
+  s.wait_until_ready();
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"drain", s.peer()}, {"swarm", "--sessions"}}) {
+    auto all = words;
+    all.insert(all.end(), {"--peers", s.address()});
+    const auto asked = run_corolla(all);
+    BOOST_TEST(asked.end.is(1), asked.err);
+    BOOST_TEST(asked.err.find("only an admin of the swarm may ask") != std::string::npos, asked.err);
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(whom_nobody_knows_cannot_be_asked, leaving_fixture) {
   const auto unknown = run_corolla({"drain", "0123", "--peers", servers.address()});
   BOOST_TEST(unknown.end.is(1));
