@@ -224,6 +224,9 @@ static void plan_around(route_pointer self, uint64_t epoch, const std::vector<pe
             route_knowledge known;
             known.excluded = s.excluded;
             known.banned.insert(banned.begin(), banned.end());
+            // Whatever the directory has heard by now.
+            for (auto i = m->first; i < m->last; ++i)
+              if (s.hops[i].lost) known.banned.insert(s.hops[i].plan.peer);
             if (!fed_by_client(*m)) known.source = round_trips_of(servers, s.hops[m->first - 1].plan.peer);
             if (!feeds_client(s, *m)) known.sink = round_trips_of(servers, s.hops[m->last].plan.peer);
             auto planned = estimate_route(servers, *s.config->model, options, known);

@@ -87,15 +87,21 @@ bench_node::~bench_node() {
   waitpid(pid_, nullptr, 0);
 }
 
+/// It is reaped with its object alone, so that the number remains this process's.
+static void wait_until(pid_t child, int is) {
+  siginfo_t how;
+  while (waitid(P_PID, static_cast<id_t>(child), &how, is | WNOWAIT) < 0 && errno == EINTR) {
+  }
+}
+
 void bench_node::signal(int number) const {
   kill(pid_, number);
+  // One of its threads has to run before they all stop.
+  if (number == SIGSTOP) wait_until(pid_, WSTOPPED | WEXITED);
 }
 
 void bench_node::wait() const {
-  siginfo_t how;
-  // It is reaped with this object alone, so that the number remains this process's.
-  while (waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
-  }
+  wait_until(pid_, WEXITED);
 }
 
 std::vector<int> processors() {

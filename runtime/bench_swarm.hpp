@@ -34,6 +34,7 @@ class bench_node {
   bench_node(const bench_node&) = delete;
   bench_node& operator=(const bench_node&) = delete;
   const std::string& address() const { return address_; }
+  /// After SIGSTOP nothing of it runs any more.
   void signal(int number) const;
   /// Waits until the process is gone.
   void wait() const;

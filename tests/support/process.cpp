@@ -140,7 +140,13 @@ std::string process::wait_for_line(std::string_view prefix, milliseconds deadlin
 }
 
 void process::signal(int number) const {
-  if (pid_ > 0 && !ended_) ::kill(pid_, number);
+  if (pid_ <= 0 || ended_) return;
+  ::kill(pid_, number);
+  if (number != SIGSTOP) return;
+  // One of its threads has to run before they all stop.
+  siginfo_t how;
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &how, WSTOPPED | WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
 }
 
 exit_state process::wait(milliseconds deadline) {
