@@ -1,5 +1,8 @@
 #include "actors/route_actor.hpp"
 
+#include <limits>
+#include <utility>
+
 #include <caf/actor_system.hpp>
 
 #include "actors/route_mending.hpp"
@@ -211,6 +214,10 @@ void output_complete(route_pointer self) {
   state.answer.deliver(std::move(reply));
 }
 
+uint32_t saturated(std::chrono::microseconds time) {
+  return static_cast<uint32_t>(std::min<int64_t>(time.count(), std::numeric_limits<uint32_t>::max()));
+}
+
 /// An output of the last hop.
 caf::result<taken> take(route_pointer self, step& output) {
   auto& state = self->state;
@@ -246,6 +253,12 @@ caf::result<taken> take(route_pointer self, step& output) {
   if (!state.mend && state.late_rounds == 0)
     state.patience.took(entry.tokens, self->clock().now() - state.waiting_since);
   state.late_rounds = 0;
+  if (state.forward->is_decode()) {
+    const auto now = self->clock().now();
+    const auto before = std::exchange(state.last_output, now);
+    if (before != alarm::time_point{})
+      state.decode_micros.add(saturated(std::chrono::duration_cast<std::chrono::microseconds>(now - before)));
+  }
   state.forward->take(std::move(output.hidden));
   route_mending::output_came(self);
   if (state.forward->complete()) {

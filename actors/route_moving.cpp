@@ -53,7 +53,8 @@ void compare(route_pointer self, const std::vector<server_record>& servers, cons
   auto& config = *state.config;
   route_knowledge known;
   known.banned.insert(banned.begin(), banned.end());
-  for (auto& h : state.hops) known.has_room.insert(h.plan.peer);
+  const auto step = state.decode_micros.get();
+  for (auto& h : state.hops) known.own_load[h.plan.peer] += step > 0 ? h.decode_micros.get() / step : 0.0;
   const auto now = chain_of(state);
   const auto as_it_is = estimate_chain(servers, *config.model, config.options, known, now);
   if (!as_it_is) return;

@@ -54,8 +54,8 @@ double per_block(const server_record& record) {
   return record.steps_per_s > 0 ? 1.0 / (double{record.steps_per_s} * record.blocks.size()) : assumed_per_block;
 }
 
-double queue(const server_record& record) {
-  auto load = double{record.load};
+double queue(const server_record& record, double own) {
+  auto load = double{record.load} - own;
   // What is no number counts as the worst.
   if (!(load >= 0 && load < highest_load)) load = load < 0 ? 0 : highest_load;
   return load / (2 * (1 - load)) * per_block(record) * record.blocks.size();
@@ -78,12 +78,13 @@ struct candidates {
       auto& server = list.emplace_back();
       server.span = {record.blocks.begin, record.blocks.end};
       server.per_block = per_block(record);
-      server.queue = queue(record) + lookup(known.slower, record.peer).value_or(0);
+      const auto own = known.own_load.find(record.peer);
+      const bool serves = own != known.own_load.end();
+      server.queue = queue(record, serves ? own->second : 0) + lookup(known.slower, record.peer).value_or(0);
       server.source_round_trip = lookup(known.source, record.peer).value_or(ways.assumed());
       server.sink_round_trip = lookup(known.sink, record.peer).value_or(ways.assumed());
       server.least_round_trip = ways.least_into(i);
-      server.free_tokens =
-          known.has_room.contains(record.peer) ? std::numeric_limits<uint64_t>::max() : record.free_tokens;
+      server.free_tokens = serves ? std::numeric_limits<uint64_t>::max() : record.free_tokens;
       if (known.banned.contains(record.peer)) server.used = policy::standing::last_choice;
     }
   }

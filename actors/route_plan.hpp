@@ -28,8 +28,9 @@ struct route_knowledge {
   /// Round trips between servers and whoever feeds the first hop, and whoever takes from the last: the client where a
   /// whole route is planned, the neighbours of the gap where a part of one is (`round_trips_of`).
   std::map<peer_id, std::chrono::microseconds> source, sink;
-  /// Have the room that the route needs, whatever they announce: it is there already.
-  std::set<peer_id> has_room;
+  /// Serve the route already: they have the room that it needs, whatever they announce, and this part of their load is
+  /// its own.
+  std::map<peer_id, double> own_load;
   /// By how much longer than announced a step takes at a server.
   std::map<peer_id, std::chrono::microseconds> slower;
 };

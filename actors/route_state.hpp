@@ -106,6 +106,8 @@ struct route_state {
   caf::typed_response_promise<forward_reply> answer;
   alarm::time_point deadline = alarm::never;  // of the opening, then of the next output
   policy::step_patience patience;
+  policy::recent_median decode_micros;  // from an output to the next, where steps are of one token
+  alarm::time_point last_output{};
   alarm::time_point waiting_since{};  // for the next output
   alarm::time_point last_progress{};  // of any hop
   alarm::time_point last_late{};      // somebody was found to be

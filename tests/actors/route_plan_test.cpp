@@ -76,6 +76,24 @@ BOOST_AUTO_TEST_CASE(a_busy_server_has_the_queue_of_its_load) {
   BOOST_TEST(planned(servers).costs[0].queue == 0.95 / 0.1 / 50, nearly);
 }
 
+BOOST_AUTO_TEST_CASE(a_chain_is_compared_without_its_own_load_and_room) {
+  std::vector<server_record> servers{serving(1, {0, 8}, 50), serving(2, {0, 8}, 50)};
+  servers[0].load = 0.9f;
+  servers[0].free_tokens = 0;
+  const std::vector<planned_hop> now{{servers[0].peer, {0, 8}, servers[0].dtype}};
+  const auto seconds = [&](double own) {
+    route_knowledge known;
+    known.own_load[servers[0].peer] = own;
+    return estimate_chain(servers, our_model(), covering({0, 8}), known, now).value().seconds();
+  };
+  const auto idle = planned(servers).seconds();  // the other one
+  BOOST_TEST(seconds(0.9) == idle, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(seconds(1.0) == idle, nearly);
+  BOOST_TEST(seconds(0.4) == idle + 0.5 / (2 * 0.5) / 50, boost::test_tools::tolerance(1e-4));
+  servers[0].state = server_state::draining;
+  BOOST_TEST(!estimate_chain(servers, our_model(), covering({0, 8}), {}, now));
+}
+
 BOOST_AUTO_TEST_CASE(the_way_is_what_the_nearer_hop_announces_else_the_farther_one) {
   std::vector<server_record> servers{serving(1, {0, 4}), serving(2, {4, 8}), serving(3, {4, 8})};
   servers[0].pings = {{named(2), 30ms}, {named(3), 20ms}};
