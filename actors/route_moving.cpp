@@ -1,7 +1,6 @@
 // How a route leaves servers that still serve: those that are about to leave, and those that another way would do much
 // better without.
 #include <algorithm>
-#include <limits>
 
 #include "actors/route_mending.hpp"
 
@@ -54,7 +53,7 @@ void compare(route_pointer self, const std::vector<server_record>& servers, cons
   route_knowledge known;
   known.banned.insert(banned.begin(), banned.end());
   const auto step = state.decode_micros.get();
-  for (auto& h : state.hops) known.own_load[h.plan.peer] += step > 0 ? h.decode_micros.get() / step : 0.0;
+  for (auto& h : state.hops) known.own_load[h.plan.peer] += own_load(h.decode_micros.get(), step);
   const auto now = chain_of(state);
   const auto as_it_is = estimate_chain(servers, *config.model, config.options, known, now);
   if (!as_it_is) return;

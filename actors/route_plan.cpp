@@ -205,6 +205,10 @@ std::optional<route_estimate> estimate_chain(
   return estimate(from, chain, {});
 }
 
+double own_load(uint32_t computing, uint32_t from_step_to_step) {
+  return from_step_to_step == 0 ? 0 : static_cast<double>(computing) / from_step_to_step;
+}
+
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const std::set<peer_id>& excluded) {

@@ -74,6 +74,10 @@ std::optional<route_estimate> estimate_chain(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const route_knowledge& known, const std::vector<planned_hop>& hops);
 
+/// The part of its time that a server spends on a route that it serves: microseconds of a step computed there, by those
+/// from one step to the next.  0 where no step was seen.
+double own_load(uint32_t computing, uint32_t from_step_to_step);
+
 /// The hops of that chain alone, where nothing is known besides the records but who is `excluded`.
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,

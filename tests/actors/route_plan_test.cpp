@@ -90,6 +90,8 @@ BOOST_AUTO_TEST_CASE(a_chain_is_compared_without_its_own_load_and_room) {
   BOOST_TEST(seconds(0.9) == idle, boost::test_tools::tolerance(1e-4));
   BOOST_TEST(seconds(1.0) == idle, nearly);
   BOOST_TEST(seconds(0.4) == idle + 0.5 / (2 * 0.5) / 50, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(own_load(250, 1000) == 0.25, nearly);
+  BOOST_TEST(own_load(250, 0) == 0.0);
   servers[0].state = server_state::draining;
   BOOST_TEST(!estimate_chain(servers, our_model(), covering({0, 8}), {}, now));
 }
