@@ -137,6 +137,7 @@ void look_for_the_late(route_pointer self) {
 void set_timer(route_pointer self) {
   auto& state = self->state;
   state.timer.set(self, std::min(state.deadline, late_at(state)));
+  if (state.waits_for_servers) state.timer.set(self, state.ask_again);
   if (state.mend && !state.mend->committing) state.timer.set(self, state.mend->due);
 }
 
@@ -161,6 +162,7 @@ void tick(route_pointer self) {
     const auto time = std::to_string(state.config->options.step_timeout.count()) + " ms";
     return fail(self, make_error(code, what + time + what_is_missing(state)));
   }
+  if (state.waits_for_servers && self->clock().now() >= state.ask_again) route_mending::servers_changed(self);
   route_mending::look_at_deadline(self);
   look_for_the_late(self);
   if (state.now != phase::failed) set_timer(self);

@@ -192,11 +192,13 @@ void open_all(route_pointer self, std::vector<planned_hop> hops) {
 void wait_for_servers(route_pointer self, caf::error reason) {
   auto& state = self->state;
   if (state.mend) abandon(self);
-  // Not by all routes at the same time.
+  // Not by all routes at the same time; and by a time, not a message for each wait: changes told in between add none.
+  state.ask_again = alarm::never;
   if (!state.excluded.empty() || state.vain_tries > 0) {
     const auto share = 500 + state.sink_session.bytes[0] * 2;  // 500 to 1010 thousandths
     const auto pause = std::min(first_pause * (1 << std::min(state.waits, 7u)), longest_pause);
-    self->delayed_send(self, pause * share / 1000, changed_atom::value);
+    state.ask_again = self->clock().now() + pause * share / 1000;
+    state.timer.set(self, state.ask_again);
   }
   ++state.waits;
   state.refusal = std::move(reason);

@@ -89,11 +89,12 @@ struct route_state {
   caf::error refusal;       // the last, of this gap
   std::string loss;         // the last hop that was lost, and why
   bool waits_for_servers = false;
-  bool unreached = false;         // a server was gone or did not answer while the route was opened
-  bool move_waits = false;        // whoever leaves has nobody to go to
-  bool may_be_alone = false;      // a link was lost: maybe the last by which this node hears of servers
-  alarm::time_point next_look{};  // for a better route
-  uint32_t look_pauses = 1;       // until the one after it
+  alarm::time_point ask_again = alarm::never;  // while it waits
+  bool unreached = false;                      // a server was gone or did not answer while the route was opened
+  bool move_waits = false;                     // whoever leaves has nobody to go to
+  bool may_be_alone = false;                   // a link was lost: maybe the last by which this node hears of servers
+  alarm::time_point next_look{};               // for a better route
+  uint32_t look_pauses = 1;                    // until the one after it
   std::vector<recovery_report> recoveries;
 
   // Steps.

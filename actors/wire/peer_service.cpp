@@ -142,15 +142,21 @@ static bool is_admin(peer_pointer self) {
   return std::find(roles.begin(), roles.end(), crypto::role::admin) != roles.end();
 }
 
-void serve_drain(peer_pointer self, const drain_body& body) {
-  auto tag = body.tag;
-  auto refuse_it = [self, tag](const caf::error& reason) {
-    drain_reply_body answer;
+/// Says no, and why, to what came with this tag.
+template <class Body>
+static auto refuser(peer_pointer self, frame_type type, uint64_t tag) {
+  return [self, type, tag](const caf::error& reason) {
+    Body answer;
     answer.tag = tag;
     answer.code.value = code_of(reason);
     answer.text.value = sentence(reason).substr(0, 512);
-    reply(self, frame_type::drain_reply, 0, answer);
+    reply(self, type, 0, answer);
   };
+}
+
+void serve_drain(peer_pointer self, const drain_body& body) {
+  auto tag = body.tag;
+  auto refuse_it = refuser<drain_reply_body>(self, frame_type::drain_reply, tag);
   if (!is_admin(self))
     return refuse_it(make_error(errc::not_allowed, "only an admin of the swarm may ask a server to leave"));
   self->request(self->state.config.node, local_timeout, drain_atom::value)
@@ -181,13 +187,7 @@ static void send_sessions(peer_pointer self, uint64_t tag, const session_list& l
 
 void serve_sessions(peer_pointer self, const sessions_body& body) {
   auto tag = body.tag;
-  auto refuse_it = [self, tag](const caf::error& reason) {
-    sessions_reply_body answer;
-    answer.tag = tag;
-    answer.code.value = code_of(reason);
-    answer.text.value = sentence(reason).substr(0, 512);
-    reply(self, frame_type::sessions_reply, 0, answer);
-  };
+  auto refuse_it = refuser<sessions_reply_body>(self, frame_type::sessions_reply, tag);
   // Sessions tell who uses the swarm.
   if (!is_admin(self))
     return refuse_it(make_error(errc::not_allowed, "only an admin of the swarm may ask a server for its sessions"));
