@@ -49,6 +49,7 @@ using offence_atom = caf::atom_constant<caf::atom("offence")>;
 using success_atom = caf::atom_constant<caf::atom("success")>;
 using read_atom = caf::atom_constant<caf::atom("read")>;
 using write_atom = caf::atom_constant<caf::atom("write")>;
+using prompts_atom = caf::atom_constant<caf::atom("prompts")>;
 using edge_lost_atom = caf::atom_constant<caf::atom("edge_lost")>;
 
 }  // namespace corolla::actors

@@ -210,30 +210,39 @@ void own(block_pointer self, place& p) {
   watch(self, p.owner);
 }
 
-// What `use` makes of the session's place.
+// What `use` makes of the session's place; `what` names what came for it.
 template <class Result, class Use>
-caf::result<Result> with_place(block_state& state, uint64_t cache, Use use) {
+caf::result<Result> with_place(block_state& state, uint64_t cache, const char* what, Use use) {
   if (*state.stop) return make_error(errc::stopping, "the block is ending");
   auto found = state.places.find(cache);
   if (found == state.places.end()) return make_error(errc::unknown_session, "the session has no place in the cache");
   try {
     return use(found->second);
   } catch (const std::exception& e) {
-    return make_error(errc::bad_tensor, std::string{"keys and values: "} + e.what());
+    return make_error(errc::bad_tensor, std::string{what} + ": " + e.what());
   }
 }
 
 caf::result<model::tensor> read_cache(block_state& state, const cache_read& what) {
-  return with_place<model::tensor>(state, what.cache, [&](place&) {
+  return with_place<model::tensor>(state, what.cache, "keys and values", [&](place&) {
     return state.span->read_cache(what.cache, what.block, what.position, what.tokens);
   });
 }
 
 caf::result<taken> write_cache(block_pointer self, const cache_write& what) {
   auto& state = self->state;
-  return with_place<taken>(state, what.cache, [&](place& p) {
+  return with_place<taken>(state, what.cache, "keys and values", [&](place& p) {
     state.span->write_cache(what.cache, what.block, what.position, what.rows);
     if (what.block + 1 == p.part.end) p.length = what.position + static_cast<uint32_t>(what.rows.dim(1));
+    own(self, p);
+    return taken{};
+  });
+}
+
+caf::result<taken> set_prompts(block_pointer self, const block_prompts& given) {
+  auto& state = self->state;
+  return with_place<taken>(state, given.cache, "deep prompts", [&](place& p) {
+    state.span->set_prompts(given.cache, given.prompts);
     own(self, p);
     return taken{};
   });
@@ -283,7 +292,7 @@ void run_soon(block_pointer self) {
 
 caf::result<block_output> take_step(block_pointer self, block_step& step) {
   auto& state = self->state;
-  return with_place<block_output>(state, step.cache, [&](place& p) -> caf::result<block_output> {
+  return with_place<block_output>(state, step.cache, "a step", [&](place& p) -> caf::result<block_output> {
     if (auto refusal = check_tensor(state, p, step)) return refusal;
     own(self, p);
     auto promise = self->make_response_promise<block_output>();
@@ -381,6 +390,7 @@ block_impl::behavior_type block(
       [self](step_atom, block_step& step) { return take_step(self, step); },
       [self](read_atom, const cache_read& wanted) { return read_cache(self->state, wanted); },
       [self](write_atom, const cache_write& given) { return write_cache(self, given); },
+      [self](prompts_atom, const block_prompts& given) { return set_prompts(self, given); },
       [self](status_atom) { return status(self->state); },
       [self](run_atom) { run_pass(self); },
       [self](tick_atom) { give_up_waiting(self); },

@@ -1,5 +1,6 @@
 #include "actors/client_actor.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include <caf/actor_system.hpp>
@@ -51,6 +52,8 @@ route_actor open_route(
   config.options.blocks = blocks;
   config.options.batch = batch;
   config.options.max_length = max_length;
+  if (auto& prompts = config.options.deep_prompts; prompts.numel() > 0)
+    prompts = prompts.slice(0, blocks.begin, blocks.end).slice(1, 0, std::min<int64_t>(prompts.dim(1), max_length));
   auto route = spawn_route(self->system(), config);
   self->request(route, caf::infinite, open_atom::value).then([go](taken) mutable { go(); }, failed);
   return route;

@@ -50,7 +50,8 @@ struct client_settings {
   std::shared_ptr<const model::ends> ends;
   /// Null where the model brings none.
   std::shared_ptr<const model::tokenizer> tokenizer;
-  /// `options.blocks`, `batch` and `max_length` are filled in for each order.
+  /// `options.blocks`, `batch` and `max_length` are filled in for each order, which takes its part of
+  /// `options.deep_prompts`, those of all blocks.
   route_config route;
 };
 

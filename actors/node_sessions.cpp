@@ -15,12 +15,20 @@ struct opening {
   peer_id client;
   session_events_actor events;
   caf::typed_response_promise<session_actor> answer;
-  uint64_t log_room = 0;
+  uint64_t log_room = 0;     // of the output log
+  uint64_t prompt_room = 0;  // of deep prompts, in the same budget
+  uint64_t room() const { return log_room + prompt_room; }
 };
 using opening_ptr = std::shared_ptr<opening>;
 
 std::string model_text(const std::string& name, const model::digest& digest) {
   return name + "@" + model::to_hex(digest, 6);
+}
+
+/// Most bytes of a session's deep prompts.
+uint64_t prompt_bytes(const served_blocks& served, const open_request& request) {
+  return uint64_t{request.blocks.size()} * request.prompt_tokens * static_cast<uint64_t>(served.hidden_size) *
+         sizeof(float);
 }
 
 /// What is wrong with a request before anything is done for it; no error if nothing is.
@@ -50,6 +58,14 @@ caf::error check(node_pointer self, const open_request& request) {
         "max_length " + std::to_string(request.max_length) + ", and " +
             (served.max_positions <= settings.max_length ? "the model has " : "this node takes at most ") +
             std::to_string(longest) + " positions");
+  if (request.prompt_tokens > request.max_length)
+    return make_error(
+        errc::too_large, "deep prompts for " + std::to_string(request.prompt_tokens) + " tokens of a session of " +
+                             std::to_string(request.max_length));
+  if (prompt_bytes(served, request) > wire::limits::payload_bytes)
+    return make_error(
+        errc::too_large, "deep prompts of " + std::to_string(prompt_bytes(served, request)) +
+                             " bytes, and the most is " + std::to_string(wire::limits::payload_bytes));
   if (state.sessions.contains(request.session)) return make_error(errc::bad_request, "this session is open already");
   if (state.sessions.size() >= settings.max_sessions)
     return make_error(
@@ -59,7 +75,7 @@ caf::error check(node_pointer self, const open_request& request) {
 
 void refuse(node_pointer self, const opening_ptr& o, caf::error reason) {
   ++self->state.refused_opens;
-  self->state.log_room -= o->log_room;
+  self->state.log_room -= o->room();
   o->answer.deliver(std::move(reason));
 }
 
@@ -78,6 +94,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.restoring = request.restoring;
   config.restorer = request.restorer;
   config.next_restoring = request.next_restoring;
+  config.prompt_tokens = request.prompt_tokens;
   config.blocks = request.blocks;
   config.batch = request.batch;
   config.max_length = request.max_length;
@@ -92,7 +109,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.log_bytes = o->log_room;
   new_session_actor session = spawn_session(self->system(), std::move(config));
   self->monitor(session);
-  state.sessions[request.session] = {session, session, o->log_room};
+  state.sessions[request.session] = {session, session, o->room()};
   edge_target to{request.next, request.next_session, request.epoch};
   self->request(next, answer_timeout, attach_atom::value, to, edge_owner_actor{session})
       .then(
@@ -104,7 +121,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
           [self, o, session](caf::error& reason) {
             // The session's end gives back what it held.
             self->send(session, close_atom::value);
-            o->log_room = 0;
+            o->log_room = o->prompt_room = 0;
             refuse(self, o, std::move(reason));
           });
 }
@@ -130,16 +147,20 @@ caf::result<session_actor> open(
   }
   auto room = uint64_t{request.batch} * request.max_length * static_cast<uint64_t>(settings.served->hidden_size) *
               model::size_of(request.wire);
-  if (room > settings.log_bytes - std::min(settings.log_bytes, state.log_room)) {
+  const auto prompt_room = prompt_bytes(*settings.served, request);
+  if (room + prompt_room > settings.log_bytes - std::min(settings.log_bytes, state.log_room)) {
     ++state.refused_opens;
     return make_error(
-        errc::no_room, "its output log needs " + std::to_string(room) + " bytes, and " +
+        errc::no_room, "its output log needs " + std::to_string(room) + " bytes" +
+                           (prompt_room > 0 ? ", its deep prompts " + std::to_string(prompt_room) : "") + ", and " +
                            std::to_string(settings.log_bytes - state.log_room) + " are left");
   }
-  state.log_room += room;
+  state.log_room += room + prompt_room;
   request.alloc_timeout = std::min(request.alloc_timeout, settings.max_alloc_timeout);
   auto o = std::make_shared<opening>(
-      opening{std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room});
+      opening{
+          std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room,
+          prompt_room});
   // Only at an address that the next hop itself announced: an open must not make this node knock at doors.
   self->request(node_actor{self}, connect_timeout, connect_atom::value, o->request.next)
       .then(

@@ -296,6 +296,9 @@ struct route_options {
   std::chrono::milliseconds step_timeout{60'000};
   /// A session moves to a route of which a step would take so many times less, as estimated.
   double better_by = 1.5;
+  /// Added to what goes into the blocks at the first P positions, as model::span says: [blocks, P, C] of a float type;
+  /// empty: none.
+  model::tensor deep_prompts;
   /// Servers to use and no others; empty: any.
   std::vector<peer_id> allow;
   /// Servers not to use, whatever `allow` says.

@@ -1,6 +1,8 @@
 // How a gap is planned, and its substitutes are opened: all or none.
 #include "actors/route_mending.hpp"
 
+#include "model/convert.hpp"
+
 namespace corolla::actors::route_mending {
 namespace {
 
@@ -63,6 +65,32 @@ void no_plan(route_pointer self, caf::error reason) {
   state.move_waits = true;
 }
 
+uint32_t prompt_tokens(const route_options& options) {
+  auto& prompts = options.deep_prompts;
+  return prompts.numel() == 0 ? 0 : static_cast<uint32_t>(prompts.dim(1));
+}
+
+/// What is wrong with the route's deep prompts; no error if nothing is.
+caf::error misfit(const route_config& config) {
+  auto& prompts = config.options.deep_prompts;
+  auto& dims = prompts.dims();
+  if (prompts.numel() == 0 || (dims.size() == 3 && model::is_float(prompts.type()) &&
+                               dims[0] == config.options.blocks.size() && dims[2] == config.model->hidden_size &&
+                               dims[1] <= config.options.max_length))
+    return {};
+  return make_error(
+      errc::bad_tensor, "deep prompts are " + std::string{to_string(prompts.type())} + " " + model::to_string(dims) +
+                            ", and the route takes floats of [" + std::to_string(config.options.blocks.size()) +
+                            ", P, " + std::to_string(config.model->hidden_size) + "] with P up to " +
+                            std::to_string(config.options.max_length));
+}
+
+/// Most time that sending deep prompts may take, besides opening.
+std::chrono::milliseconds time_for_prompts(const route_options& options) {
+  constexpr size_t least_bytes_per_ms = 1000;
+  return std::chrono::milliseconds{options.deep_prompts.bytes().size() / least_bytes_per_ms};
+}
+
 // -- opening --------------------------------------------------------------------------------------------------------
 
 open_request request_for(route_pointer self, const mending& m, size_t index) {
@@ -99,6 +127,7 @@ open_request request_for(route_pointer self, const mending& m, size_t index) {
   request.restoring = m.position > 0;
   request.restorer = m.hands_over ? state.hops[m.first].plan.peer : request.upstream;
   request.next_restoring = request.restoring && !is_last;
+  request.prompt_tokens = prompt_tokens(config.options);
   return request;
 }
 
@@ -129,22 +158,35 @@ void opens_settled(route_pointer self) {
   m.position > 0 ? restore(self) : commit(self);
 }
 
-void open_answered(
-    route_pointer self, uint64_t epoch, size_t index, session_control_actor control, caf::error refusal) {
+void open_answered(route_pointer self, uint64_t epoch, size_t index, caf::error refusal) {
   auto* m = current(self, epoch);
-  if (m == nullptr || index >= m->fresh.size()) {
-    if (control) self->send(control, close_atom::value);
-    return;
-  }
-  m->fresh[index].control = std::move(control);
+  if (m == nullptr || index >= m->fresh.size()) return;
+  m->fresh[index].opened = !refusal;
   m->fresh[index].refusal = std::move(refusal);
   if (--m->opens_left == 0) opens_settled(self);
+}
+
+/// A session is there; where the route has deep prompts, it begins with them.
+void session_opened(route_pointer self, uint64_t epoch, size_t index, const session_control_actor& control) {
+  auto* m = current(self, epoch);
+  if (m == nullptr || index >= m->fresh.size()) return self->send(control, close_atom::value);
+  auto& h = m->fresh[index];
+  h.control = control;
+  auto& options = self->state.config->options;
+  if (prompt_tokens(options) == 0) return open_answered(self, epoch, index, {});
+  const auto first = options.blocks.begin;
+  self->request(
+          control, caf::infinite, prompts_atom::value,
+          options.deep_prompts.slice(0, h.plan.blocks.begin - first, h.plan.blocks.end - first))
+      .then(
+          [self, epoch, index](taken) { open_answered(self, epoch, index, {}); },
+          [self, epoch, index](caf::error& reason) { open_answered(self, epoch, index, std::move(reason)); });
 }
 
 void open_hop(route_pointer self, size_t index) {
   auto& state = self->state;
   auto epoch = state.mend->epoch;
-  auto refused = [self, epoch, index](caf::error& reason) { open_answered(self, epoch, index, {}, std::move(reason)); };
+  auto refused = [self, epoch, index](caf::error& reason) { open_answered(self, epoch, index, std::move(reason)); };
   self->request(state.config->node, connect_timeout, connect_atom::value, state.mend->fresh[index].plan.peer)
       .then(
           [self, epoch, index, refused](peer_actor& peer) {
@@ -157,7 +199,7 @@ void open_hop(route_pointer self, size_t index) {
             self->request(peer, caf::infinite, open_atom::value, std::move(request), session_events_actor{self})
                 .then(
                     [self, epoch, index](session_control_actor& control) {
-                      open_answered(self, epoch, index, std::move(control), {});
+                      session_opened(self, epoch, index, control);
                     },
                     refused);
           },
@@ -182,6 +224,7 @@ void open_all(route_pointer self, std::vector<planned_hop> hops) {
   m.opens_left = m.fresh.size();
   const auto patience = std::min(open_patience * (1 << std::min(self->state.waits, 7u)), longest_open_patience);
   m.due = self->clock().now() + patience;
+  m.due += time_for_prompts(self->state.config->options);
   if (is_opening(self->state)) m.due += self->state.config->options.alloc_timeout;
   self->state.timer.set(self, m.due);
   for (size_t i = 0; i < m.fresh.size(); ++i) open_hop(self, i);
@@ -209,7 +252,7 @@ void wait_for_servers(route_pointer self, caf::error reason) {
 
 void opens_overdue(route_pointer self) {
   for (auto& h : self->state.mend->fresh)
-    if (!h.control && !h.refusal) h.refusal = make_error(errc::timed_out, "it does not answer");
+    if (!h.opened && !h.refusal) h.refusal = make_error(errc::timed_out, "it does not answer");
   opens_failed(self);
 }
 
@@ -252,6 +295,7 @@ void plan(route_pointer self) {
 
 void open(route_pointer self) {
   auto& state = self->state;
+  if (auto reason = misfit(*state.config)) return fail(self, std::move(reason));
   state.sink_session = session_id::random();
   state.deadline = self->clock().now() + state.config->options.step_timeout + state.config->options.alloc_timeout;
   state.timer.set(self, state.deadline);

@@ -35,6 +35,7 @@ struct hop {
   bool leaving = false;     // its server is about to leave
   bool gives_rows = false;  // and could not hand over: the hop before it restores the next
   caf::error refusal;       // of a substitute, to be opened
+  bool opened = false;      // of a substitute: it has all that a session begins with
   bool restored = false;    // of a substitute
   policy::recent_median decode_micros;
 };

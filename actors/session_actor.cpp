@@ -178,6 +178,8 @@ caf::result<taken> take_step(session_pointer self, step& s) {
     return make_error(errc::not_yours, "the session takes steps from another peer");
   }
   (s.from == state.config.client ? state.client_bytes : state.server_bytes) += s.hidden.bytes().size();
+  if (state.awaits_prompts)
+    return make_error(errc::protocol_violation, "a step came before the session's deep prompts");
   if (state.accepted.size() >= max_accepted) return make_error(errc::overloaded, "too many steps wait to be computed");
   if (s.restores == restored_part::cache || s.restores == restored_part::outputs) return handing::take_part(self, s);
   bool old = false;
@@ -187,6 +189,27 @@ caf::result<taken> take_step(session_pointer self, step& s) {
   auto promise = self->make_response_promise<taken>();
   state.accepted.push_back({std::move(s), promise});
   ask_block(self);
+  return promise;
+}
+
+caf::result<taken> take_prompts(session_pointer self, model::tensor& prompts) {
+  auto& state = self->state;
+  const auto& config = state.config;
+  if (!state.awaits_prompts) return make_error(errc::bad_request, "no deep prompts are awaited");
+  const model::shape wanted{config.blocks.size(), config.prompt_tokens, config.hidden_size};
+  if (prompts.dims() != wanted)
+    return make_error(
+        errc::bad_tensor, "deep prompts of shape " + model::to_string(prompts.dims()) + ", and the session awaits " +
+                              model::to_string(wanted));
+  state.awaits_prompts = false;
+  auto promise = self->make_response_promise<taken>();
+  self->request(config.block, caf::infinite, prompts_atom::value, block_prompts{config.cache, std::move(prompts)})
+      .then(
+          [promise](taken done) mutable { promise.deliver(done); },
+          [self, promise](const caf::error& reason) mutable {
+            promise.deliver(reason);
+            block_failed(self, reason);
+          });
   return promise;
 }
 
@@ -301,6 +324,7 @@ void set_up(session_pointer self) {
   state.out.emplace(config.next);
   state.out->begin_after(config.done);
   state.restoring = config.restoring;
+  state.awaits_prompts = config.prompt_tokens > 0;
   if (config.next_restoring) state.out->restore(config.done, std::nullopt);
 }
 
@@ -316,6 +340,7 @@ session_impl::behavior_type session(session_pointer self, session_config config)
       [self](refused_atom, const step_refused& why) {
         if (!handing::refused(self, why)) edges::refused(self, why);
       },
+      [self](prompts_atom, model::tensor& prompts) { return take_prompts(self, prompts); },
       [self](accept_atom, const accept_request& request) { return edges::accept(self, request); },
       [self](restore_atom, const restore_request& request) { return edges::restore(self, request); },
       [self](hand_over_atom, const hand_over_request& request) { return handing::begin(self, request); },

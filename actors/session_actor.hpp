@@ -21,6 +21,7 @@ struct session_config {
   bool restoring = false;       ///< it is restored before the first step
   peer_id restorer;             ///< by whom: `upstream`, with rows, or the hop that leaves
   bool next_restoring = false;  ///< and so does the next hop, out of what this one computes
+  uint32_t prompt_tokens = 0;   ///< of deep prompts, which come before the first step; 0: none
   model::block_range blocks;
   uint32_t batch = 1;
   uint32_t max_length = 0;

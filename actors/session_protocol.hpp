@@ -106,6 +106,7 @@ struct open_request {
   bool restoring = false;                      ///< it is restored before the first step
   peer_id restorer;                            ///< by whom: the hop before it, with rows, or the one that leaves
   bool next_restoring = false;                 ///< and so does the next hop, whose rows this one gives
+  uint32_t prompt_tokens = 0;                  ///< of its deep prompts, which come before anything else; 0: none
 };
 
 /// A hop has computed and forwarded a step, and all before it.  Of decode steps only the latest is told, within 125 ms;
@@ -198,6 +199,9 @@ struct relink_request {
 
 /// SESSION CONTROL: what the client alone may ask of a session.
 using session_control_actor = caf::typed_actor<
+    // Deep prompts [blocks, prompt_tokens, C], once, where `open` announced them: no step is taken before.  Fails with
+    // bad_request where none are awaited, bad_tensor, too_large.
+    caf::replies_to<prompts_atom, model::tensor>::with<taken>,
     // Fails with stale where the epoch is not above the one in force, or the session is still being restored.
     caf::replies_to<accept_atom, accept_request>::with<accepted>,
     // Answers once it has begun; fails with gap where the rows are kept no more, or what finding the peer failed with.
@@ -250,6 +254,11 @@ struct cache_write {
   uint32_t position = 0;
   model::tensor rows;  ///< [B, T, 2 × K × D]
 };
+/// Deep prompts of a session, as model::span takes them.
+struct block_prompts {
+  uint64_t cache = 0;
+  model::tensor prompts;  ///< [blocks, P, C]
+};
 struct block_status {
   model::block_range blocks;
   uint64_t cache_tokens = 0;
@@ -272,7 +281,7 @@ using block_actor = caf::typed_actor<
     caf::replies_to<step_atom, block_step>::with<block_output>,
     // Keys and values, as model::span reads and writes them.  Fail with unknown_session, bad_tensor, stopping.
     caf::replies_to<read_atom, cache_read>::with<model::tensor>, caf::replies_to<write_atom, cache_write>::with<taken>,
-    caf::replies_to<status_atom>::with<block_status>>;
+    caf::replies_to<prompts_atom, block_prompts>::with<taken>, caf::replies_to<status_atom>::with<block_status>>;
 
 }  // namespace corolla::actors
 
@@ -303,4 +312,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::session_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::reserve_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_output)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_prompts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::block_status)

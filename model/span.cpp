@@ -52,7 +52,8 @@ std::string refuse_shape(const span_step& step, const kv_cache::session& s, int6
 struct admitted_steps {
   std::vector<size_t> indices;
   std::vector<kv_cache::session*> sessions;
-  std::vector<at::Tensor> rows;  // [B * T, C] each
+  std::vector<at::Tensor> rows;     // [B * T, C] each
+  std::vector<at::Tensor> prompts;  // [blocks, P, C] each; undefined: none
   ragged_pass pass;
   std::optional<block_range> blocks;
   std::unordered_set<cache_id> seen;
@@ -84,6 +85,7 @@ class block_span final : public span {
   void release(cache_id id) override {
     cache_.release(id);
     parts_.erase(id);
+    prompts_.erase(id);
   }
   uint64_t tokens_needed(uint32_t batch, uint32_t max_length) const override {
     return cache_.tokens_needed(batch, max_length);
@@ -91,6 +93,7 @@ class block_span final : public span {
   uint64_t cache_tokens() const override { return static_cast<uint64_t>(cache_.num_tokens()); }
   uint64_t free_tokens() const override { return static_cast<uint64_t>(cache_.free_tokens()); }
 
+  void set_prompts(cache_id id, const tensor& prompts) override;
   std::vector<span_result> run(std::span<const span_step> steps, const std::atomic<bool>& stop) override;
 
   tensor read_cache(cache_id id, uint32_t block, uint32_t position, uint32_t tokens) const override;
@@ -105,6 +108,8 @@ class block_span final : public span {
 
   /// Truncates and reorders the session and takes the rows in; gives why it cannot, or nothing.
   std::string admit(const span_step& step, size_t index, admitted_steps& work);
+  /// Adds to what goes into a block the prompts of the positions that have one.
+  at::Tensor add_prompts(at::Tensor hidden, const admitted_steps& work, uint32_t block) const;
   /// [R, C] -> [R, C]; nullopt: stopped.
   std::optional<at::Tensor> run_blocks(admitted_steps& work, const std::atomic<bool>& stop);
   void run_admitted(
@@ -118,6 +123,7 @@ class block_span final : public span {
   kv_cache cache_;
   std::vector<std::unique_ptr<block>> layers_;
   std::unordered_map<cache_id, block_range> parts_;
+  std::unordered_map<cache_id, at::Tensor> prompts_;  // [blocks of the part, P, C]
 };
 
 kv_cache::layout block_span::cache_layout(const family& kind, block_range blocks, const span_options& options) {
@@ -164,8 +170,27 @@ std::string block_span::admit(const span_step& step, size_t index, admitted_step
   parts.push_back({session, row, B, T, step.position, {}});
   work.indices.push_back(index);
   work.sessions.push_back(session);
+  const auto prompts = prompts_.find(step.cache);
+  work.prompts.push_back(prompts == prompts_.end() ? at::Tensor{} : prompts->second);
   work.rows.push_back(to_device(hidden.reshaped({B * T, hidden_size()}), scalar_type(compute_), device_));
   return {};
+}
+
+at::Tensor block_span::add_prompts(at::Tensor hidden, const admitted_steps& work, uint32_t block) const {
+  bool is_own = false;
+  for (size_t i = 0; i < work.prompts.size(); ++i) {
+    if (!work.prompts[i].defined()) continue;
+    const auto& part = work.pass.parts[i];
+    const auto count = std::min<int64_t>(part.T, work.prompts[i].size(1) - part.position);
+    if (count <= 0) continue;
+    // It may be the step's own tensor, which others read.
+    if (!std::exchange(is_own, true)) hidden = hidden.clone();
+    hidden.narrow(0, part.row, part.num_rows())
+        .view({part.B, part.T, hidden_size()})
+        .narrow(1, 0, count)
+        .add_(work.prompts[i].select(0, block - work.blocks->begin).narrow(0, part.position, count));
+  }
+  return hidden;
 }
 
 std::optional<at::Tensor> block_span::run_blocks(admitted_steps& work, const std::atomic<bool>& stop) {
@@ -174,7 +199,7 @@ std::optional<at::Tensor> block_span::run_blocks(admitted_steps& work, const std
   for (auto index = work.blocks->begin; index < work.blocks->end; ++index) {
     if (stop) return std::nullopt;
     const auto layer = index - blocks_.begin;
-    hidden = layers_[layer]->forward(hidden, work.pass, cache_, layer);
+    hidden = layers_[layer]->forward(add_prompts(std::move(hidden), work, index), work.pass, cache_, layer);
   }
   return hidden;
 }
@@ -217,6 +242,24 @@ std::vector<span_result> block_span::run(std::span<const span_step> steps, const
     for (const auto i : work.indices) results[i] = {{}, message_of(e)};
   }
   return results;
+}
+
+void block_span::set_prompts(cache_id id, const tensor& prompts) {
+  const c10::InferenceMode guard;
+  const auto* session = cache_.find(id);
+  if (!session) throw std::invalid_argument("there is no such session");
+  const auto part = parts_.at(id);
+  const auto& dims = prompts.dims();
+  if (!is_float(prompts.type()) || dims.size() != 3 || dims[0] != part.size() || dims[1] > session->max_length ||
+      dims[2] != hidden_size())
+    throw std::invalid_argument(
+        "prompts are " + std::string(to_string(prompts.type())) + " of shape " + to_string(dims) +
+        ", but the session takes floats of [" + std::to_string(part.size()) + ", P, " + std::to_string(hidden_size()) +
+        "] with P up to " + std::to_string(session->max_length));
+  // Converted first: what float32 holds may be infinite in bfloat16.
+  const auto converted = prompts.to(compute_);
+  if (!all_finite(converted)) throw std::invalid_argument("a value is not a finite number");
+  prompts_[id] = to_device(converted, scalar_type(compute_), device_);
 }
 
 const kv_cache::session& block_span::holder_of(cache_id id, uint32_t block) const {

@@ -79,6 +79,13 @@ class span {
   virtual uint64_t cache_tokens() const = 0;
   virtual uint64_t free_tokens() const = 0;
 
+  /// Deep prompts, [blocks of the session's part, P, C] of a float type: vector p of a block is added to what goes into
+  /// that block at position p, in each row of the batch, whenever the position is computed (deep prompt tuning as in
+  /// Petals; Liu et al., "P-Tuning v2", 2021).  They take the place of what was set before.  Throws
+  /// std::invalid_argument for an unknown session, another shape, P above the session's max_length, and values that are
+  /// not finite.
+  virtual void set_prompts(cache_id id, const tensor& prompts) = 0;
+
   /// Runs the steps as one pass over the weights: linear layers over the rows of all steps, attention for each session.
   /// Each session appears at most once.  All steps' sessions have the same part of the span.  Inputs are checked here:
   /// shape, float type, finite values, position and length; what does not fit fails that step alone.  Between blocks

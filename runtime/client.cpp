@@ -15,6 +15,7 @@
 #include "actors/node_actor.hpp"
 #include "model/span.hpp"
 #include "runtime/caf_defaults.hpp"
+#include "runtime/deep_prompts.hpp"
 #include "runtime/local_client.hpp"
 #include "runtime/swarm.hpp"
 
@@ -79,7 +80,9 @@ class remote_client : public client {
     auto self = node.link->self;
     node_ = spawn_node(system_, std::move(node));
     auto about = std::make_shared<route_model>(route_model{source->name(), source->digests(), ends_->hidden_size()});
+    check_deep_prompts(options.deep_prompts, *ends_);
     client_settings settings{ends_, tokenizer_, {}};
+    settings.route.options.deep_prompts = options.deep_prompts;
     settings.route.node = node_;
     settings.route.directory = directory;
     settings.route.bans = spawn_bans(system_);

@@ -44,6 +44,10 @@ struct client_options {
   std::chrono::milliseconds step_timeout{60'000};
   /// A generation moves, while it runs, to a route of which a token would take so many times less.
   double better_by = 1.5;
+  /// Deep prompts of all blocks, [blocks, P, C] of a float type: vector p of a block is added to what goes into it at
+  /// position p, for each text (runtime/deep_prompts.hpp reads them).  Empty: none.  What does not fit the model makes
+  /// `make` throw.
+  model::tensor deep_prompts;
   /// Ids of servers (what stands in an address between corolla:// and @).  Routes use those allowed alone, any where
   /// there is none, and never those blocked.
   std::vector<std::string> allow, block;

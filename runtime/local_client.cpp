@@ -9,6 +9,7 @@
 #include "model/checkpoint.hpp"
 #include "model/ends.hpp"
 #include "model/span.hpp"
+#include "runtime/deep_prompts.hpp"
 
 namespace corolla::runtime {
 namespace {
@@ -45,13 +46,19 @@ struct stopwatch {
 /// Positions of the cache for as long as it lives.
 class reservation {
  public:
-  reservation(model::span& span, model::block_range blocks, uint32_t batch, uint32_t max_length) : span_(span) {
+  /// `prompts`: deep prompts of all blocks of the span, or empty.
+  reservation(
+      model::span& span, model::block_range blocks, uint32_t batch, uint32_t max_length, const model::tensor& prompts)
+      : span_(span) {
     const auto id = span.reserve(blocks, batch, max_length);
     if (!id)
       throw client_error(
           "the cache has room for " + std::to_string(span.free_tokens()) + " more tokens, and " +
           std::to_string(span.tokens_needed(batch, max_length)) + " are needed");
     id_ = *id;
+    if (prompts.numel() == 0) return;
+    const auto tokens = std::min<int64_t>(prompts.dim(1), max_length);
+    span.set_prompts(id_, prompts.slice(0, blocks.begin, blocks.end).slice(1, 0, tokens));
   }
   ~reservation() { span_.release(id_); }
   reservation(const reservation&) = delete;
@@ -70,7 +77,9 @@ class local_client : public client {
       : options_(options),
         ends_(model::ends::load(source, {options.compute, "cpu"})),
         span_(model::span::load(source, {0, ends_->num_blocks()}, span_options(options))),
-        tokenizer_(model::load_tokenizer(source)) {}
+        tokenizer_(model::load_tokenizer(source)) {
+    check_deep_prompts(options.deep_prompts, *ends_);
+  }
 
   std::shared_ptr<const model::tokenizer> tokenizer() const override { return tokenizer_; }
 
@@ -108,7 +117,7 @@ class local_client : public client {
     // One pass for each block shows what it puts out.
     const auto step = hidden ? 1u : ends_->num_blocks();
     for (uint32_t begin = 0; begin < ends_->num_blocks(); begin += step) {
-      const reservation cache{*span_, {begin, begin + step}, to_u32(x.dim(0)), to_u32(x.dim(1))};
+      const reservation cache{*span_, {begin, begin + step}, to_u32(x.dim(0)), to_u32(x.dim(1)), options_.deep_prompts};
       x = run(cache, 0, x);
       if (hidden) result.block_outputs.push_back(x);
     }
@@ -133,7 +142,7 @@ class local_client : public client {
     std::optional<reservation> cache;
     auto input = [&] {
       const std::lock_guard guard{compute_};
-      cache.emplace(*span_, span_->blocks(), /*batch=*/1, text.max_length());
+      cache.emplace(*span_, span_->blocks(), /*batch=*/1, text.max_length(), options_.deep_prompts);
       return text.first();
     }();
     for (auto is_prompt = true;; is_prompt = false) {

@@ -51,6 +51,7 @@ open_body to_wire(const open_request& request) {
   body.restoring.value = request.restoring;
   body.next_restoring.value = request.next_restoring;
   body.restorer.bytes = request.restorer.bytes;
+  body.prompt_tokens = request.prompt_tokens;
   return body;
 }
 
@@ -84,6 +85,7 @@ converted<open_request> from_wire(const open_body& body) {
   request.restoring = body.restoring.value != 0;
   request.next_restoring = body.next_restoring.value != 0;
   request.restorer.bytes = body.restorer.bytes;
+  request.prompt_tokens = body.prompt_tokens;
   return request;
 }
 
@@ -169,15 +171,37 @@ step_body to_wire(const step& s) {
   return body;
 }
 
-converted<step> from_wire(
-    const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from) {
-  const std::array<int64_t, 3> dims{body.batch, body.tokens, body.hidden};
+/// The tensor that came with a message; it is shared, not copied.
+static converted<model::tensor> tensor_of(
+    model::dtype type, const std::array<int64_t, 3>& dims, const std::shared_ptr<const payload_buffer>& payload) {
   auto elements = model::num_elements(dims);
   auto size = payload ? payload->size() : 0;
-  if (!elements || static_cast<uint64_t>(*elements) * model::size_of(body.dtype.value) != size)
+  if (!elements || static_cast<uint64_t>(*elements) * model::size_of(type) != size)
     return conversion_error{
         errc::bad_tensor,
         "a tensor of shape " + model::to_string(dims) + " came with " + std::to_string(size) + " bytes"};
+  auto bytes = payload ? std::span{payload->data(), payload->size()} : std::span<const std::byte>{};
+  return model::tensor{type, {dims.begin(), dims.end()}, bytes, payload};
+}
+
+prompts_body to_wire(const model::tensor& prompts, uint64_t tag) {
+  prompts_body body;
+  body.tag = tag;
+  body.dtype.value = prompts.type();
+  body.blocks = static_cast<uint32_t>(prompts.dim(0));
+  body.tokens = static_cast<uint32_t>(prompts.dim(1));
+  body.hidden = static_cast<uint32_t>(prompts.dim(2));
+  return body;
+}
+
+converted<model::tensor> from_wire(const prompts_body& body, const std::shared_ptr<const payload_buffer>& payload) {
+  return tensor_of(body.dtype.value, {body.blocks, body.tokens, body.hidden}, payload);
+}
+
+converted<step> from_wire(
+    const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from) {
+  auto hidden = tensor_of(body.dtype.value, {body.batch, body.tokens, body.hidden}, payload);
+  if (auto* error = std::get_if<conversion_error>(&hidden)) return std::move(*error);
   step result;
   result.epoch = body.epoch;
   result.seq = body.seq;
@@ -189,8 +213,7 @@ converted<step> from_wire(
   result.until = body.until;
   result.block = body.block;
   result.from = from;
-  auto bytes = payload ? std::span{payload->data(), payload->size()} : std::span<const std::byte>{};
-  result.hidden = model::tensor{body.dtype.value, {dims.begin(), dims.end()}, bytes, payload};
+  result.hidden = std::get<model::tensor>(std::move(hidden));
   return result;
 }
 

@@ -42,6 +42,10 @@ step_body to_wire(const step& s);
 converted<step> from_wire(
     const step_body& body, const std::shared_ptr<const payload_buffer>& payload, const peer_id& from);
 
+prompts_body to_wire(const model::tensor& prompts, uint64_t tag);
+/// As of a step.
+converted<model::tensor> from_wire(const prompts_body& body, const std::shared_ptr<const payload_buffer>& payload);
+
 /// Signs what a server says of itself.  Throws `malformed` where a text is beyond its limit.
 crypto::signed_record sign(const crypto::identity& identity, const server_record& record);
 /// nullopt: forged, malformed, or not the signer's own.

@@ -57,6 +57,8 @@ constexpr rule rule_of(frame_type type) {
       return {control, on_stream::one};
     case frame_type::step:
       return {step | bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true};
+    case frame_type::prompts:
+      return {bulk, on_stream::one, size_field, size_field + limits::body_bytes, /*data=*/true};
     case frame_type::record:
     case frame_type::record_taken:
     case frame_type::snapshot:

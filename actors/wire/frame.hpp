@@ -59,6 +59,7 @@ enum class frame_type : uint8_t {
 
   sessions = 46,        ///< control: what all sessions here have done, please
   sessions_reply = 47,  ///< control
+  prompts = 48,         ///< bulk, with tensor data: a session's deep prompts
 };
 
 /// Lower goes first; each overtakes the higher at frame boundaries.

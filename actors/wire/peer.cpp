@@ -61,6 +61,8 @@ void dispatch(peer_pointer self, incoming& message) {
       return with<close_body>(self, message, [&](auto&) { close_served(self, stream); });
     case frame_type::accept:
       return with<accept_body>(self, message, [&](auto& body) { serve_accept(self, stream, body); });
+    case frame_type::prompts:
+      return serve_prompts(self, message);
     case frame_type::restore:
       return with<edge_body>(self, message, [&](auto& body) { serve_restore(self, stream, body); });
     case frame_type::relink:

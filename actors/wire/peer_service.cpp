@@ -67,6 +67,13 @@ static void reply_no(peer_pointer self, uint64_t stream, uint64_t tag, const caf
   reply(self, frame_type::answer, stream, answer);
 }
 
+static void reply_yes(peer_pointer self, uint64_t stream, uint64_t tag) {
+  answer_body answer;
+  answer.tag = tag;
+  answer.done.value = 1;
+  reply(self, frame_type::answer, stream, answer);
+}
+
 /// The session of a stream, or null after an answer: a request may cross the session's end.
 static session_actor session_of(peer_pointer self, uint64_t stream, uint64_t tag) {
   auto use = use_of<served_stream>(self, stream);
@@ -103,13 +110,34 @@ static void forward_request_of_edge(peer_pointer self, uint64_t stream, uint64_t
   auto session = session_of(self, stream, tag);
   if (!session) return;
   std::move(request)(session).then(
-      [self, stream, tag](taken) {
-        answer_body answer;
-        answer.tag = tag;
-        answer.done.value = 1;
-        reply(self, frame_type::answer, stream, answer);
-      },
+      [self, stream, tag](taken) { reply_yes(self, stream, tag); },
       [self, stream, tag](const caf::error& reason) { reply_no(self, stream, tag, reason); });
+}
+
+void serve_prompts(peer_pointer self, const incoming& message) {
+  auto body = decode_body<prompts_body>(message.body);
+  if (!body) return end_link(self, "deep prompts that cannot be read");
+  const auto stream = message.stream;
+  const auto tag = body->tag;
+  auto session = session_of(self, stream, tag);
+  auto prompts = from_wire(*body, message.payload);
+  if (auto error = std::get_if<conversion_error>(&prompts); error && session)
+    reply_no(self, stream, tag, make_error(error->code, std::move(error->text)));
+  if (!session || !std::holds_alternative<model::tensor>(prompts)) return consumed(self, stream, message);
+  const auto size = static_cast<uint32_t>(message.payload ? message.payload->size() : 0);
+  auto give_back = [self, stream, size] {
+    if (size > 0) self->send(self->state.link, consumed_atom::value, stream, size);
+  };
+  self->request(session, caf::infinite, prompts_atom::value, std::get<model::tensor>(std::move(prompts)))
+      .then(
+          [self, stream, tag, give_back](taken) {
+            give_back();
+            reply_yes(self, stream, tag);
+          },
+          [self, stream, tag, give_back](const caf::error& reason) {
+            give_back();
+            reply_no(self, stream, tag, reason);
+          });
 }
 
 void serve_restore(peer_pointer self, uint64_t stream, const edge_body& body) {

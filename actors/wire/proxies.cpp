@@ -90,6 +90,23 @@ caf::result<accepted> ask_accept(control_pointer self, const accept_request& req
   return promise;
 }
 
+/// Bulk, as prompts are: they must not hold up other sessions' tokens.
+caf::result<taken> send_prompts(control_pointer self, model::tensor& prompts) {
+  auto& state = self->state;
+  auto promise = self->make_response_promise<taken>();
+  const auto tag = state.next_tag++;
+  state.edges.emplace(tag, promise);
+  auto message = control(frame_type::prompts, state.stream, to_wire(prompts, tag));
+  message.cls = priority::bulk;
+  message.payload = std::move(prompts);
+  // That they went is no answer yet.
+  self->request(state.link, caf::infinite, frame_atom::value, std::move(message))
+      .then([](taken) {}, [self, tag](caf::error& reason) {
+        if (auto waiting = self->state.edges.extract(tag)) waiting.mapped().deliver(std::move(reason));
+      });
+  return promise;
+}
+
 void take_answer(control_pointer self, control_answer& answer) {
   auto& state = self->state;
   if (auto accept = state.accepts.extract(answer.tag)) {
@@ -113,6 +130,7 @@ control_proxy_actor::behavior_type control_proxy(control_pointer self, link_acto
   self->set_down_handler([self](caf::down_msg& down) { end_control(self, down.reason); });
   self->set_exit_handler([self](caf::exit_msg& exit) { end_control(self, exit.reason); });
   return {
+      [self](prompts_atom, model::tensor& prompts) { return send_prompts(self, prompts); },
       [self](accept_atom, const accept_request& request) { return ask_accept(self, request); },
       [self](restore_atom, const restore_request& request) {
         return ask_edge(

@@ -23,10 +23,11 @@ struct open_body {
   uint64_t done = 0;  ///< the session begins after this step
   wire_flag restoring, next_restoring;
   wire_peer restorer;
+  uint32_t prompt_tokens = 0;  ///< of the deep prompts that PROMPTS will bring; 0: none
   template <class Archive>
   void serialize(Archive& ar) {
     ar(session, model, blocks_digest, begin, end, dtype, batch, max_length, alloc_timeout_ms, epoch, upstream, next,
-       next_session, done, restoring, next_restoring, restorer);
+       next_session, done, restoring, next_restoring, restorer, prompt_tokens);
   }
   bool operator==(const open_body&) const = default;
 };
@@ -133,6 +134,19 @@ struct answer_body {
     ar(tag, done, last, position, code, text);
   }
   bool operator==(const answer_body&) const = default;
+};
+
+/// PROMPTS, on the stream of OPEN, from the client, with the tensor [blocks, tokens, hidden] as its data: deep prompts,
+/// once, behind OPENED and before any step.  Answered by ANSWER.
+struct prompts_body {
+  uint64_t tag = 0;
+  wire_dtype dtype;
+  uint32_t blocks = 0, tokens = 0, hidden = 0;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(tag, dtype, blocks, tokens, hidden);
+  }
+  bool operator==(const prompts_body&) const = default;
 };
 
 /// RESTORED, on the stream of OPEN, to the client: a substitute has computed all rows, and takes steps.

@@ -1,5 +1,6 @@
 #include "runtime/commands/client_flags.hpp"
 
+#include "runtime/deep_prompts.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/threads.hpp"
 
@@ -8,6 +9,10 @@ namespace corolla::runtime::commands {
 void client_flags::add_to(CLI::App& app) {
   threads_ = available_processors();
   app.add_option("--model", model_, "Hugging Face folder or GGUF file")->required();
+  app.add_option(
+      "--deep-prompts", deep_prompts_,
+      "safetensors file with deep_prompts [blocks, tokens, hidden size]: added to what goes into each block at the "
+      "first positions");
   app.add_flag("--local", local_, "runs the whole model in this process instead");
   app.add_option("--dtype", dtype_, "what the arithmetic here uses: float32 or bfloat16")->capture_default_str();
   app.add_option("--threads", threads_, "threads that compute here")->capture_default_str()->check(CLI::Range(1, 1024));
@@ -56,6 +61,7 @@ client_options client_flags::options() const {
   result.step_timeout = std::chrono::milliseconds{step_timeout_ms_};
   result.better_by = better_by_;
   result.swarm = swarm_.options();
+  if (!deep_prompts_.empty()) result.deep_prompts = read_deep_prompts(deep_prompts_);
   return result;
 }
 

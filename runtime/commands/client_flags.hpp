@@ -19,7 +19,7 @@ class client_flags {
   client_options options() const;
 
  private:
-  std::string model_, dtype_ = "float32";
+  std::string model_, dtype_ = "float32", deep_prompts_;
   std::vector<std::string> allow_, block_;
   bool local_ = false, no_pipeline_ = false;
   uint32_t threads_ = 0;

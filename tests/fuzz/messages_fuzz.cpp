@@ -27,7 +27,8 @@ constexpr void (*readers[])(std::span<const std::byte>) = {
     read<digest_body>,       read<digest_done_body>,  read<accept_body>,        read<edge_body>,
     read<answer_body>,       read<restored_body>,     read<edge_lost_body>,     read<status_body>,
     read<status_reply_body>, read<hand_over_body>,    read<leaving_body>,       read<drain_body>,
-    read<drain_reply_body>,  read<sessions_body>,     read<sessions_reply_body>};
+    read<drain_reply_body>,  read<sessions_body>,     read<sessions_reply_body>,
+    read<prompts_body>};
 
 }  // namespace
 

@@ -54,6 +54,13 @@ class fake_span final : public model::span {
     sessions_.erase(id);
   }
 
+  void set_prompts(model::cache_id id, const model::tensor& prompts) override {
+    auto& s = sessions_.at(id);
+    if (prompts.rank() != 3 || prompts.dim(0) != s.part.size() || prompts.dim(2) != hidden_size_)
+      throw std::invalid_argument("prompts that do not fit");
+    s.prompts = prompts;
+  }
+
   std::vector<model::span_result> run(std::span<const model::span_step> steps, const std::atomic<bool>& stop) override {
     auto& pass = controls_->passes.emplace_back();
     for (const auto& step : steps) pass.push_back(step.cache);
@@ -95,6 +102,7 @@ class fake_span final : public model::span {
     uint32_t batch = 0;
     uint32_t max_length = 0;
     std::vector<row_history> rows;
+    model::tensor prompts{};  // [blocks of the part, P, C], or empty
     size_t length(uint32_t block) { return rows.front()[block].size(); }
   };
 
@@ -114,12 +122,21 @@ class fake_span final : public model::span {
       for (uint32_t b = 0; b < s.batch; ++b) {
         auto& states = s.rows[b][block];
         states.resize(step.position);
-        for (int64_t t = 0; t < tokens; ++t)
-          states.push_back(
-              advance(&values[(b * tokens + t) * hidden_size_], block, states.empty() ? 0 : states.back()));
+        for (int64_t t = 0; t < tokens; ++t) {
+          auto* row = &values[(b * tokens + t) * hidden_size_];
+          add_prompt(row, s, block, step.position + t);
+          states.push_back(advance(row, block, states.empty() ? 0 : states.back()));
+        }
       }
     }
     return {model::tensor::of<float>(step.hidden.dims(), values).to(step.output), {}};
+  }
+
+  void add_prompt(float* row, const session& s, uint32_t block, int64_t position) const {
+    if (s.prompts.rank() != 3 || position >= s.prompts.dim(1)) return;
+    const auto* prompt =
+        &s.prompts.as<float>()[((block - s.part.begin) * s.prompts.dim(1) + position) * hidden_size_];
+    for (int64_t c = 0; c < hidden_size_; ++c) row[c] += prompt[c];
   }
 
   // One token through one block.  Outputs are below 251, so that bfloat16 holds them exactly.
