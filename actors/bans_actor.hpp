@@ -26,5 +26,4 @@ bool is_offence(errc code);
 
 }  // namespace corolla::actors
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::peer_id>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::policy::ban_options)

@@ -180,11 +180,6 @@ void free_place(block_pointer self, uint64_t cache) {
   state.span->release(cache);
 }
 
-void release(block_pointer self, uint64_t cache) {
-  free_place(self, cache);
-  let_in(self);
-}
-
 void owner_gone(block_pointer self, const caf::actor_addr& owner) {
   auto& state = self->state;
   state.watched.erase(owner);
@@ -363,16 +358,10 @@ void run_pass(block_pointer self) {
 }
 
 block_status status(const block_state& state) {
-  return {
-      state.span->blocks(),
-      state.span->cache_tokens(),
-      state.span->free_tokens(),
-      static_cast<uint32_t>(state.places.size()),
-      static_cast<uint32_t>(state.waiters.size()),
-      state.passes,
-      state.rows,
-      state.steps,
-      state.busy};
+  const auto& span = *state.span;
+  const auto places = static_cast<uint32_t>(state.places.size()), waiters = static_cast<uint32_t>(state.waiters.size());
+  return {span.blocks(), span.cache_tokens(), span.free_tokens(), places,    waiters,
+          state.passes,  state.rows,          state.steps,        state.busy};
 }
 
 block_impl::behavior_type block(
@@ -386,7 +375,10 @@ block_impl::behavior_type block(
   self->set_down_handler([self](caf::down_msg& down) { owner_gone(self, down.source); });
   return {
       [self](reserve_atom, const reserve_request& request) { return reserve(self, request); },
-      [self](release_atom, uint64_t cache) { release(self, cache); },
+      [self](release_atom, uint64_t cache) {
+        free_place(self, cache);
+        let_in(self);
+      },
       [self](step_atom, block_step& step) { return take_step(self, step); },
       [self](read_atom, const cache_read& wanted) { return read_cache(self->state, wanted); },
       [self](write_atom, const cache_write& given) { return write_cache(self, given); },

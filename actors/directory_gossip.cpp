@@ -42,8 +42,7 @@ void probe(directory_pointer self, const peer_id& peer) {
     found_dead(self, peer, seq);
   };
   if (auto link = link_to(self, peer))
-    self->request(link->actor, probe_timeout, ping_atom::value)
-        .then([alive](std::chrono::microseconds) { alive(); }, dead);
+    self->request(link->actor, probe_timeout, ping_atom::value).then([alive](const link_quality&) { alive(); }, dead);
   else
     self->request(state.connector, probe_timeout, connect_atom::value, peer)
         .then([alive](const peer_actor&) { alive(); }, dead);

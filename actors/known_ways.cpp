@@ -56,7 +56,7 @@ double median(std::vector<double> values, double if_none) {
 
 }  // namespace
 
-known_ways::known_ways(const std::vector<const server_record*>& servers, std::vector<double> others)
+known_ways::known_ways(const std::vector<const server_record*>& servers, std::vector<double> others, double step_bytes)
     : announced_(servers.size()) {
   const places of{servers};
   for (size_t i = 0; i < servers.size(); ++i) {
@@ -65,31 +65,36 @@ known_ways::known_ways(const std::vector<const server_record*>& servers, std::ve
     for (auto& ping : servers[i]->pings) {
       auto other = of.find(ping.peer);
       if (!other || *other == i || ping.round_trip.count() < 0) continue;
-      list.emplace_back(*other, std::chrono::duration<double>(ping.round_trip).count());
-      others.push_back(list.back().second);
+      const auto round_trip = std::chrono::duration<double>(ping.round_trip).count();
+      list.push_back({*other, round_trip, ping.bytes_per_s > 0 ? step_bytes / double{ping.bytes_per_s} : 0});
+      others.push_back(round_trip);
     }
-    std::sort(list.begin(), list.end());
+    // Of two about the same server the shorter.
+    std::sort(list.begin(), list.end(), [](const announcement& a, const announcement& b) {
+      return a.of != b.of ? a.of < b.of : a.round_trip < b.round_trip;
+    });
   }
   assumed_ = median(std::move(others), assumed_at_first);
   least_.assign(servers.size(), assumed_);
   for (size_t i = 0; i < servers.size(); ++i)
-    for (auto [other, time] : announced_[i]) {
-      least_[i] = std::min(least_[i], time);
-      least_[other] = std::min(least_[other], time);
+    for (auto& way : announced_[i]) {
+      least_[i] = std::min(least_[i], way.round_trip);
+      least_[way.of] = std::min(least_[way.of], way.round_trip);
     }
 }
 
-std::optional<double> known_ways::announced(size_t by, size_t of) const {
+const known_ways::announcement* known_ways::announced(size_t by, size_t of) const {
   const auto& list = announced_[by];
   auto found = std::lower_bound(
-      list.begin(), list.end(), of, [](const auto& entry, size_t place) { return entry.first < place; });
-  if (found == list.end() || found->first != of) return std::nullopt;
-  return found->second;
+      list.begin(), list.end(), of, [](const announcement& entry, size_t place) { return entry.of < place; });
+  return found == list.end() || found->of != of ? nullptr : &*found;
 }
 
 std::optional<double> known_ways::measured(size_t from, size_t to) const {
-  auto time = announced(from, to);
-  return time ? time : announced(to, from);
+  const auto* sent = announced(from, to);
+  const auto* received = announced(to, from);
+  if (sent == nullptr && received == nullptr) return std::nullopt;
+  return (sent != nullptr ? sent : received)->round_trip + (received != nullptr ? 2 * received->transfer : 0);
 }
 
 }  // namespace corolla::actors

@@ -6,6 +6,7 @@
 #include "actors/node_publish.hpp"
 #include "actors/node_sessions.hpp"
 #include "actors/node_state.hpp"
+#include "actors/probe_actor.hpp"
 #include "actors/spawn.hpp"
 
 namespace corolla::actors {
@@ -15,7 +16,7 @@ constexpr auto answer_timeout = std::chrono::seconds{5};
 /// The directory gets so long to tell the swarm that this node is leaving.
 constexpr auto withdraw_timeout = std::chrono::seconds{1};
 /// Links get so long to say goodbye before the node ends without them.
-constexpr auto stop_timeout = std::chrono::seconds{2};
+constexpr auto stop_timeout = std::chrono::milliseconds{1500};
 
 // -- status and end -----------------------------------------------------------------------------------------------
 
@@ -45,7 +46,8 @@ void end(node_pointer self) {
   if (settings.served) self->send_exit(settings.served->block, caf::exit_reason::user_shutdown);
   self->send_exit(settings.directory, caf::exit_reason::user_shutdown);
   self->send_exit(settings.dialer, caf::exit_reason::user_shutdown);
-  self->quit();
+  self->send_exit(self->state.probe, caf::exit_reason::user_shutdown);
+  self->quit(self->state.failure);
 }
 
 void leave(node_pointer self) {
@@ -82,7 +84,27 @@ caf::result<uint32_t> drain(node_pointer self) {
   return running;
 }
 
+/// A node that has lost an actor of its own cannot do its work any more, and another one in its place could not either:
+/// weights would have to be read again.  Whoever started it hears why it ends.
+bool lost_its_own(node_pointer self, const caf::down_msg& message) {
+  auto& state = self->state;
+  auto& settings = *state.settings;
+  const char* what = settings.served && message.source == settings.served->block ? "the blocks"
+                     : message.source == settings.directory                      ? "the directory"
+                     : message.source == settings.dialer                         ? "the dialer"
+                     : message.source == state.probe                             ? "the probe"
+                                                                                 : nullptr;
+  if (what == nullptr) return false;
+  if (!state.stopping) {
+    state.failure =
+        make_error(errc::compute_failed, std::string{what} + " of this node failed: " + sentence(message.reason));
+    stop(self);
+  }
+  return true;
+}
+
 void went_down(node_pointer self, const caf::down_msg& message) {
+  if (lost_its_own(self, message)) return;
   if (links::down(self, message)) {
     if (self->state.stopping && self->state.links.empty()) end(self);
     return;
@@ -94,6 +116,11 @@ void went_down(node_pointer self, const caf::down_msg& message) {
 node_actor::behavior_type node(node_pointer self, const node_settings& settings) {
   self->state.settings = settings;
   self->send(settings.directory, connect_atom::value, connector_actor{node_actor{self}});
+  self->state.probe = spawn_probe(self->system(), connector_actor{node_actor{self}});
+  self->monitor(self->state.probe);
+  self->monitor(settings.directory);
+  self->monitor(settings.dialer);
+  if (settings.served) self->monitor(settings.served->block);
   self->set_down_handler([self](caf::down_msg& message) { went_down(self, message); });
   return {
       [self](listen_atom, const std::string& host, uint16_t port, const std::vector<std::string>& announce) {
@@ -115,6 +142,9 @@ node_actor::behavior_type node(node_pointer self, const node_settings& settings)
       },
       [self](tick_atom) { self->state.stopping ? end(self) : publishing::sample(self); },
       [self](status_atom) { return status(self); },
+      [self](snapshot_atom, const std::vector<peer_id>& wanted, std::chrono::milliseconds patience) {
+        return self->delegate(self->state.probe, snapshot_atom::value, wanted, patience);
+      },
       [self](drain_atom) { return drain(self); },
       [self](sessions_atom) { return sessions::list(self); },
       [self](stop_atom) {

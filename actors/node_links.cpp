@@ -88,6 +88,9 @@ void introduce(node_pointer self, const link_info& info, const peer_actor& peer)
   self->request(self->state.settings->directory, find_timeout + std::chrono::seconds{1}, up_atom::value, info, peer)
       .then(
           [self, id, peer](taken) {
+            if (auto link = self->state.links.find(id);
+                link != self->state.links.end() && link->second.actor == peer && link->second.info.is_server)
+              self->send(self->state.probe, up_atom::value, id, peer);
             if (auto waiting = self->state.dialling.extract(id); !waiting.empty())
               for (auto& promise : waiting.mapped()) promise.deliver(peer);
           },

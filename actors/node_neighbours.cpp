@@ -13,6 +13,20 @@ constexpr auto connect_timeout = std::chrono::seconds{15};
 /// One that could not be reached, behind a wall say, is not tried again for so long: the next one takes its place.
 constexpr auto shunned_for = std::chrono::minutes{5};
 
+/// So many of those that hold the block after this node's: it announces how far they are, so that routes are planned by
+/// it.
+constexpr size_t wanted_behind = 8;
+
+std::vector<peer_id> holders_of_the_next_block(const node_settings& settings, const std::vector<server_record>& all) {
+  std::vector<peer_id> result;
+  if (!settings.served) return result;
+  const auto next = settings.served->blocks.end;
+  for (auto& server : all)
+    if (server.model == settings.served->digests.model && server.blocks.contains({next, next + 1}))
+      result.push_back(server.peer);
+  return result;
+}
+
 void link_to(node_pointer self, const peer_id& peer) {
   auto& state = self->state;
   if (state.links.contains(peer) || state.dialling.contains(peer)) return;
@@ -20,6 +34,14 @@ void link_to(node_pointer self, const peer_id& peer) {
       .then(
           [](const peer_actor&) {},
           [self, peer](caf::error&) { self->state.shunned.insert_or_assign(peer, self->clock().now() + shunned_for); });
+}
+
+/// The first of them in the circle of ids, of those that are linked or may be dialled.
+void link_to_some(node_pointer self, std::vector<peer_id> peers, size_t count) {
+  auto& state = self->state;
+  std::erase_if(
+      peers, [&](const peer_id& peer) { return !state.links.contains(peer) && state.shunned.contains(peer); });
+  for (auto& peer : policy::successors(state.settings->link->self, std::move(peers), count)) link_to(self, peer);
 }
 
 }  // namespace
@@ -34,11 +56,9 @@ void tend(node_pointer self) {
             auto& s = self->state;
             if (s.stopping) return;
             std::vector<peer_id> others;
-            for (auto& server : servers)
-              // One that is linked anyway need not be reached.
-              if (s.links.contains(server.peer) || !s.shunned.contains(server.peer)) others.push_back(server.peer);
-            for (auto& peer : policy::successors(s.settings->link->self, std::move(others), wanted))
-              link_to(self, peer);
+            for (auto& server : servers) others.push_back(server.peer);
+            link_to_some(self, std::move(others), wanted);
+            link_to_some(self, holders_of_the_next_block(*s.settings, servers), wanted_behind);
           },
           [](caf::error&) {});
 }

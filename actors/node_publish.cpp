@@ -13,11 +13,10 @@ namespace {
 constexpr auto answer_timeout = std::chrono::seconds{5};
 constexpr auto publish_timeout = std::chrono::seconds{15};
 constexpr auto sample_pause = std::chrono::seconds{2};
-/// Links are looked at with every so many samples.
-constexpr uint32_t samples_a_ping = 5;
-constexpr auto ping_timeout = std::chrono::seconds{2};
+/// Neighbours are looked after with every so many samples.
+constexpr uint32_t samples_a_look = 5;
 
-server_record record_of(const node_state& state, uint64_t free_tokens) {
+server_record record_of(const node_state& state, uint64_t free_tokens, std::vector<ping_time> ways) {
   auto& served = *state.settings->served;
   server_record record;
   if (state.draining) record.state = server_state::draining;
@@ -34,8 +33,8 @@ server_record record_of(const node_state& state, uint64_t free_tokens) {
   record.forward_per_s = served.forward_per_s;
   record.numerics = served.numerics;
   record.load = state.load;
-  for (auto& [peer, round_trip] : state.round_trips)
-    if (record.pings.size() < max_record_pings) record.pings.push_back({peer, round_trip});
+  ways.resize(std::min(ways.size(), max_record_pings));
+  record.pings = std::move(ways);
   record.software = state.settings->software;
   return record;
 }
@@ -52,19 +51,15 @@ void take_load(node_pointer self, const block_status& block) {
   state.sampled = now;
 }
 
-void ping_links(node_pointer self) {
-  auto& state = self->state;
-  std::erase_if(state.round_trips, [&](auto& item) { return !state.links.contains(item.first); });
-  for (auto& [peer, link] : state.links) {
-    if (!link.info.is_server) continue;
-    self->request(link.actor, ping_timeout, ping_atom::value)
-        .then(
-            [self, id = peer](std::chrono::microseconds round_trip) {
-              auto [known, is_new] = self->state.round_trips.emplace(id, round_trip);
-              if (!is_new) known->second = (known->second * 3 + round_trip) / 4;
-            },
-            [](caf::error&) {});
-  }
+/// The record as it is now, with what is known of the ways to others.
+template <class Then>
+void with_record(node_pointer self, uint64_t free_tokens, Then then) {
+  self->request(self->state.probe, answer_timeout, snapshot_atom::value)
+      .then(
+          [self, free_tokens, then](std::vector<ping_time>& ways) mutable {
+            then(record_of(self->state, free_tokens, std::move(ways)));
+          },
+          [](const caf::error&) {});  // the node ends
 }
 
 }  // namespace
@@ -79,18 +74,20 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
             auto& s = self->state;
             s.busy = block.busy;
             s.sampled = self->clock().now();
-            self->request(
-                    s.settings->directory, publish_timeout, publish_atom::value, record_of(s, block.free_tokens),
-                    acknowledgements)
-                .then(
-                    [self, promise](taken done) mutable {
-                      if (!std::exchange(self->state.published, true)) {
-                        neighbours::tend(self);
-                        self->delayed_send(self, sample_pause, tick_atom::value);
-                      }
-                      promise.deliver(done);
-                    },
-                    [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+            with_record(self, block.free_tokens, [self, acknowledgements, promise](server_record record) mutable {
+              self->request(
+                      self->state.settings->directory, publish_timeout, publish_atom::value, std::move(record),
+                      acknowledgements)
+                  .then(
+                      [self, promise](taken done) mutable {
+                        if (!std::exchange(self->state.published, true)) {
+                          neighbours::tend(self);
+                          self->delayed_send(self, sample_pause, tick_atom::value);
+                        }
+                        promise.deliver(done);
+                      },
+                      [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+            });
           },
           [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
   return promise;
@@ -103,7 +100,11 @@ void announce(node_pointer self) {
             auto& s = self->state;
             if (s.stopping) return;
             take_load(self, block);
-            caf::anon_send(s.settings->directory, publish_atom::value, record_of(s, block.free_tokens), uint32_t{0});
+            with_record(self, block.free_tokens, [self](server_record record) {
+              auto& now = self->state;
+              if (now.stopping) return;
+              caf::anon_send(now.settings->directory, publish_atom::value, std::move(record), uint32_t{0});
+            });
           },
           [](caf::error&) {});
 }
@@ -112,10 +113,7 @@ void sample(node_pointer self) {
   auto& state = self->state;
   if (!state.published || state.stopping) return;
   self->delayed_send(self, sample_pause, tick_atom::value);
-  if (state.samples++ % samples_a_ping == 0) {
-    ping_links(self);
-    neighbours::tend(self);
-  }
+  if (state.samples++ % samples_a_look == 0) neighbours::tend(self);
   announce(self);
 }
 

@@ -157,10 +157,8 @@ caf::result<session_actor> open(
   }
   state.log_room += room + prompt_room;
   request.alloc_timeout = std::min(request.alloc_timeout, settings.max_alloc_timeout);
-  auto o = std::make_shared<opening>(
-      opening{
-          std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room,
-          prompt_room});
+  auto o = std::make_shared<opening>(opening{
+      std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room, prompt_room});
   // Only at an address that the next hop itself announced: an open must not make this node knock at doors.
   self->request(node_actor{self}, connect_timeout, connect_atom::value, o->request.next)
       .then(

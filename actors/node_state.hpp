@@ -39,7 +39,8 @@ struct node_state {
   std::map<caf::actor_addr, peer_id> handshakes;            // links that were dialled, by their broker
   std::vector<crypto::address> kept;                        // to be dialled again when lost
   std::map<peer_id, caf::actor_clock::time_point> shunned;  // servers that are not dialled unasked until then
-  peer_actor itself;                                        // this node as its own peer, once somebody asked
+  probe_actor probe;
+  peer_actor itself;  // this node as its own peer, once somebody asked
   wire::acceptor_actor acceptor;
   std::string address;
   std::vector<std::string> announce;
@@ -55,10 +56,10 @@ struct node_state {
   std::chrono::microseconds busy{0};  // of the block, when it was looked at last
   caf::actor_clock::time_point sampled;
   float load = 0;
-  std::map<peer_id, std::chrono::microseconds> round_trips;  // to linked servers
 
   bool draining = false;  // no new sessions; ends when those that run have gone
   bool stopping = false;
+  caf::error failure;  // what it ends for, where nobody asked it to
   static constexpr const char* name = "node";
 };
 

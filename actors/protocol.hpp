@@ -36,14 +36,16 @@ namespace corolla::actors {
 /// `gone` is a server's last word: it travels as any record, and no snapshot shows it.
 enum class server_state : uint8_t { joining = 1, online = 2, draining = 3, gone = 4 };
 
-/// The round trip between two servers.
+/// The way between two servers, as one of them measured it.
 struct ping_time {
   peer_id peer;
   std::chrono::microseconds round_trip{0};
+  float bytes_per_s = 0;  ///< of large messages that came from `peer`; 0: none came yet
   bool operator==(const ping_time&) const = default;
 };
 /// The most that a record holds.
 inline constexpr size_t max_record_pings = 32;
+inline constexpr size_t max_record_adapters = 4;
 
 /// What a server says of itself; signed by its identity.
 struct server_record {
@@ -65,6 +67,8 @@ struct server_record {
   float load = 0;                ///< 0 to 1: share of the last seconds in which the block computed
   std::string numerics;          ///< kernels and dtype ("cpu-f32"): servers that differ round differently
   std::vector<ping_time> pings;  ///< to other servers, at most max_record_pings
+  std::vector<std::string>
+      adapters;  ///< names of those it serves besides the model itself, at most max_record_adapters
   std::string software;
 };
 /// A record as it travels, with how long it has been under way.
@@ -123,6 +127,12 @@ struct link_info {
   model::digest model{};
 };
 
+/// How good a link is.
+struct link_quality {
+  std::chrono::microseconds round_trip{0};  ///< of this ping
+  float bytes_per_s = 0;                    ///< a moving average over large messages that came; 0: none came yet
+};
+
 /// PEER: another node, through one link.  Dies with its link; whoever uses it monitors it.  A node is its own peer too,
 /// without a link.
 using peer_actor = caf::typed_actor<
@@ -144,8 +154,8 @@ using peer_actor = caf::typed_actor<
     // What the node's sessions have done, at most wire::limits::listed_sessions of them.  Fails with not_allowed, and
     // with overloaded while an answer is under way.
     caf::replies_to<sessions_atom>::with<session_list>,
-    // Round trip of a ping.
-    caf::replies_to<ping_atom>::with<std::chrono::microseconds>,
+    // Pings it.
+    caf::replies_to<ping_atom>::with<link_quality>,
     // Says goodbye with a sentence and ends the link.
     caf::reacts_to<close_atom, errc, std::string>>;
 
@@ -154,6 +164,16 @@ using connector_actor = caf::typed_actor<
     // The peer, through a link that is up, or dialled now at the addresses that it itself announced.  Fails with
     // unknown_peer without sending anything.
     caf::replies_to<connect_atom, peer_id>::with<peer_actor>>;
+
+/// PROBE: how far other servers are, measured over links.
+using probe_actor = caf::typed_actor<
+    // A link to a server is up: it is pinged now, and every 10 s until it ends.
+    caf::reacts_to<up_atom, peer_id, peer_actor>,
+    // What is known of servers that are linked.
+    caf::replies_to<snapshot_atom>::with<std::vector<ping_time>>,
+    // The same, once each of these servers was linked and pinged, or could not be, or that much time has passed.
+    caf::replies_to<snapshot_atom, std::vector<peer_id>, std::chrono::milliseconds>::with<std::vector<ping_time>>,
+    caf::reacts_to<tick_atom>>;
 
 /// DIRECTORY WATCHER: hears that a record was added, dropped, or replaced with another state, span or addresses.
 using directory_watcher_actor = caf::typed_actor<caf::reacts_to<changed_atom>>;
@@ -226,6 +246,8 @@ using node_actor = caf::typed_actor<
     // A route's own end: steps for `session` go to the sink until it ends.
     caf::replies_to<register_atom, session_id, step_sink_actor>::with<taken>,
     caf::replies_to<status_atom>::with<node_status>,
+    // As the probe's.
+    caf::replies_to<snapshot_atom, std::vector<peer_id>, std::chrono::milliseconds>::with<std::vector<ping_time>>,
     // Tells the swarm what this node serves; answers once so many peers have taken its record.
     caf::replies_to<publish_atom, uint32_t>::with<taken>,
     // Keeps a link to this address: dials it again whenever it is lost.
@@ -333,6 +355,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::policy::digest_range)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::policy::digest_range>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::directory_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::link_info)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::link_quality)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::actors::ping_time>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<corolla::crypto::peer_id>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::node_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::forward_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(corolla::actors::forward_reply)

@@ -38,6 +38,8 @@ void close_all(route_pointer self);
 
 /// Linking to a server, and asking this node's own actors.
 inline constexpr auto connect_timeout = std::chrono::seconds{8};
+/// Nobody waits longer for the way to a server to be measured: linking and a ping are some four round trips.
+inline constexpr auto measuring_time = std::chrono::milliseconds{300};
 /// Restoring a token, where no prompt has shown how long one takes.
 inline constexpr auto assumed_per_token = std::chrono::milliseconds{50};
 /// What a hop is asked in the course of mending, beyond what the request itself may take.

@@ -47,11 +47,15 @@ bool is_settled(const route_state& state) {
          std::none_of(state.hops.begin(), state.hops.end(), [](const hop& h) { return h.lost || h.leaving; });
 }
 
-void compare(route_pointer self, const std::vector<server_record>& servers, const std::vector<peer_id>& banned) {
+void compare(
+    route_pointer self, const std::vector<server_record>& servers, const std::vector<peer_id>& banned,
+    const std::vector<ping_time>& ways) {
   auto& state = self->state;
   auto& config = *state.config;
   route_knowledge known;
   known.banned.insert(banned.begin(), banned.end());
+  known.source = ways_to(ways);
+  known.sink = ways_from(ways, *config.model, config.options);
   const auto step = state.decode_micros.get();
   for (auto& h : state.hops) known.own_load[h.plan.peer] += own_load(h.decode_micros.get(), step);
   const auto now = chain_of(state);
@@ -78,16 +82,26 @@ void look_for_better(route_pointer self) {
   state.next_look = now + look_pause * state.look_pauses * share / 1000;
   // Whoever has just been opened has the best there is.
   if (state.done == 0) return;
-  const auto epochs = state.epochs;
-  self->request(state.config->bans, caf::infinite, snapshot_atom::value)
-      .then([self, epochs](const std::vector<peer_id>& banned) {
-        self->request(self->state.config->directory, connect_timeout, snapshot_atom::value)
-            .then(
-                [self, epochs, banned](const std::vector<server_record>& servers) {
-                  if (self->state.epochs == epochs && is_settled(self->state)) compare(self, servers, banned);
-                },
-                [](const caf::error&) {});  // there is a next time
-      });
+  auto still = [self, epochs = state.epochs] { return self->state.epochs == epochs && is_settled(self->state); };
+  auto next_time = [](const caf::error&) {};
+  self->request(state.config->bans, caf::infinite, snapshot_atom::value).then([=](const std::vector<peer_id>& banned) {
+    self->request(self->state.config->directory, connect_timeout, snapshot_atom::value)
+        .then(
+            [=](const std::vector<server_record>& servers) {
+              if (!still()) return;
+              auto& config = *self->state.config;
+              // Those who join while the route runs are measured, too.
+              self->request(
+                      config.node, connect_timeout, snapshot_atom::value,
+                      ends_to_measure(servers, *config.model, config.options, config.self), measuring_time)
+                  .then(
+                      [=](const std::vector<ping_time>& ways) {
+                        if (still()) compare(self, servers, banned, ways);
+                      },
+                      next_time);
+            },
+            next_time);
+  });
 }
 
 void begin_move(route_pointer self) {

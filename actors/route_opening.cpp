@@ -74,9 +74,9 @@ uint32_t prompt_tokens(const route_options& options) {
 caf::error misfit(const route_config& config) {
   auto& prompts = config.options.deep_prompts;
   auto& dims = prompts.dims();
-  if (prompts.numel() == 0 || (dims.size() == 3 && model::is_float(prompts.type()) &&
-                               dims[0] == config.options.blocks.size() && dims[2] == config.model->hidden_size &&
-                               dims[1] <= config.options.max_length))
+  if (prompts.numel() == 0 ||
+      (dims.size() == 3 && model::is_float(prompts.type()) && dims[0] == config.options.blocks.size() &&
+       dims[2] == config.model->hidden_size && dims[1] <= config.options.max_length))
     return {};
   return make_error(
       errc::bad_tensor, "deep prompts are " + std::string{to_string(prompts.type())} + " " + model::to_string(dims) +
@@ -256,27 +256,70 @@ void opens_overdue(route_pointer self) {
   opens_failed(self);
 }
 
+/// A place in the circle of ids, another one for each route.
+static peer_id start_of(const route_state& state) {
+  peer_id start;
+  std::copy(state.sink_session.bytes.begin(), state.sink_session.bytes.end(), start.bytes.begin());
+  return start;
+}
+
+/// Nothing has been seen yet of how long steps take: the first go by what the servers say of themselves.
+static void expect(route_state& state, const route_estimate& estimate) {
+  if (!estimate.speed_announced()) return;
+  auto time = [](double seconds) {
+    // What a server announces may be anything.
+    const std::chrono::duration<double> bounded{std::min(seconds, 60.0)};
+    return std::chrono::duration_cast<policy::step_patience::duration>(bounded);
+  };
+  const auto rows = state.config->options.batch;
+  const auto further = estimate.seconds_further();
+  state.patience.expect(time(estimate.seconds() + further * (rows - 1)), time(further * rows));
+}
+
+/// By what the directory, the bans and this client's own pings tell.
+static void choose(
+    route_pointer self, uint64_t epoch, const std::vector<server_record>& servers, const std::vector<peer_id>& banned,
+    const std::vector<ping_time>& ways) {
+  auto* m = current(self, epoch);
+  if (m == nullptr) return;
+  auto& s = self->state;
+  auto options = s.config->options;
+  options.blocks = blocks_of(s, *m);
+  route_knowledge known;
+  known.excluded = s.excluded;
+  known.banned.insert(banned.begin(), banned.end());
+  // Whatever the directory has heard by now.
+  for (auto i = m->first; i < m->last; ++i)
+    if (s.hops[i].lost) known.banned.insert(s.hops[i].plan.peer);
+  known.source = fed_by_client(*m) ? ways_to(ways) : round_trips_of(servers, s.hops[m->first - 1].plan.peer);
+  known.sink = feeds_client(s, *m) ? ways_from(ways, *s.config->model, options)
+                                   : round_trips_of(servers, s.hops[m->last].plan.peer);
+  auto planned = estimate_route(servers, *s.config->model, options, known);
+  auto* found = std::get_if<route_estimate>(&planned);
+  if (found == nullptr) return no_plan(self, std::get<caf::error>(std::move(planned)));
+  if (s.hops.empty()) expect(s, *found);
+  open_all(self, std::move(found->hops));
+}
+
 /// Servers are looked for besides those that are banned.
 static void plan_around(route_pointer self, uint64_t epoch, const std::vector<peer_id>& banned) {
   self->request(self->state.config->directory, connect_timeout, snapshot_atom::value)
       .then(
           [self, epoch, banned](const std::vector<server_record>& servers) {
-            auto* m = current(self, epoch);
-            if (m == nullptr) return;
-            auto& s = self->state;
-            auto options = s.config->options;
-            options.blocks = blocks_of(s, *m);
-            route_knowledge known;
-            known.excluded = s.excluded;
-            known.banned.insert(banned.begin(), banned.end());
-            // Whatever the directory has heard by now.
-            for (auto i = m->first; i < m->last; ++i)
-              if (s.hops[i].lost) known.banned.insert(s.hops[i].plan.peer);
-            if (!fed_by_client(*m)) known.source = round_trips_of(servers, s.hops[m->first - 1].plan.peer);
-            if (!feeds_client(s, *m)) known.sink = round_trips_of(servers, s.hops[m->last].plan.peer);
-            auto planned = estimate_route(servers, *s.config->model, options, known);
-            if (auto* found = std::get_if<route_estimate>(&planned)) return open_all(self, std::move(found->hops));
-            no_plan(self, std::get<caf::error>(std::move(planned)));
+            if (current(self, epoch) == nullptr) return;
+            auto& config = *self->state.config;
+            // Who mends takes the ways that are known: some were measured when the route was opened.
+            std::vector<peer_id> wanted;
+            if (is_opening(self->state))
+              wanted = ends_to_measure(servers, *config.model, config.options, start_of(self->state));
+            self->request(config.node, connect_timeout, snapshot_atom::value, std::move(wanted), measuring_time)
+                .then(
+                    [self, epoch, banned, servers](const std::vector<ping_time>& ways) {
+                      choose(self, epoch, servers, banned, ways);
+                    },
+                    [self, epoch](caf::error& reason) {
+                      if (current(self, epoch) != nullptr) fail(self, std::move(reason));
+                    });
           },
           [self, epoch](caf::error& reason) {
             if (current(self, epoch) != nullptr) fail(self, std::move(reason));

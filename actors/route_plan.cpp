@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "actors/known_ways.hpp"
+#include "actors/policy/ring.hpp"
 #include "actors/policy/route_planner.hpp"
 
 namespace corolla::actors {
@@ -54,6 +55,12 @@ double per_block(const server_record& record) {
   return record.steps_per_s > 0 ? 1.0 / (double{record.steps_per_s} * record.blocks.size()) : assumed_per_block;
 }
 
+/// Of each further token of a step of several.
+double further_per_block(const server_record& record) {
+  if (record.forward_per_s > 0) return 1.0 / (double{record.forward_per_s} * record.blocks.size());
+  return per_block(record);
+}
+
 double queue(const server_record& record, double own) {
   auto load = double{record.load} - own;
   // What is no number counts as the worst.
@@ -67,12 +74,19 @@ std::optional<double> lookup(const round_trips& known, const peer_id& peer) {
   return seconds(found->second);
 }
 
+/// What a step of one token carries, at the most.
+double step_bytes(const route_model& model, const route_options& options) {
+  return static_cast<double>(model.hidden_size) * options.batch * sizeof(float);
+}
+
 /// Who may be used, and what is known of the ways between them.
 struct candidates {
   candidates(
       const std::vector<server_record>& servers, const route_model& model, const route_options& options,
       const route_knowledge& about)
-      : known(about), usable(select(servers, model, options, about)), ways(usable, besides(about)) {
+      : known(about),
+        usable(select(servers, model, options, about)),
+        ways(usable, besides(about), step_bytes(model, options)) {
     for (size_t i = 0; i < usable.size(); ++i) {
       auto& record = *usable[i];
       auto& server = list.emplace_back();
@@ -150,6 +164,7 @@ route_estimate estimate(const candidates& from, const policy::plan& plan, const 
     hop_estimate cost;
     cost.queue = server.queue;
     cost.compute = server.per_block * (hop.span.end - hop.span.begin);
+    cost.further = further_per_block(record) * (hop.span.end - hop.span.begin);
     cost.speed_announced = record.steps_per_s > 0;
     cost.seems_full = server.free_tokens < request.needed_tokens;
     if (i == 0) {
@@ -175,6 +190,16 @@ double route_estimate::seconds() const {
   auto sum = last_way;
   for (auto& cost : costs) sum += cost.way + cost.queue + cost.compute;
   return sum;
+}
+
+double route_estimate::seconds_further() const {
+  double sum = 0;
+  for (auto& cost : costs) sum += cost.further;
+  return sum;
+}
+
+bool route_estimate::speed_announced() const {
+  return std::all_of(costs.begin(), costs.end(), [](const hop_estimate& cost) { return cost.speed_announced; });
 }
 
 std::variant<route_estimate, caf::error> estimate_route(
@@ -217,6 +242,38 @@ std::variant<std::vector<planned_hop>, caf::error> plan_hops(
   auto planned = estimate_route(servers, model, options, known);
   if (auto* reason = std::get_if<caf::error>(&planned)) return std::move(*reason);
   return std::move(std::get<route_estimate>(planned).hops);
+}
+
+std::vector<peer_id> ends_to_measure(
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const peer_id& start) {
+  constexpr size_t of_each = 4;
+  const auto usable = candidates::select(servers, model, options, {});
+  std::vector<peer_id> result;
+  for (const auto block : {options.blocks.begin, options.blocks.end - 1}) {
+    std::vector<peer_id> holders;
+    for (const auto* server : usable)
+      if (server->blocks.contains({block, block + 1})) holders.push_back(server->peer);
+    for (auto& peer : policy::successors(start, std::move(holders), of_each)) result.push_back(peer);
+  }
+  return result;
+}
+
+std::map<peer_id, std::chrono::microseconds> ways_to(const std::vector<ping_time>& measured) {
+  round_trips result;
+  for (auto& way : measured) result[way.peer] = way.round_trip;
+  return result;
+}
+
+std::map<peer_id, std::chrono::microseconds> ways_from(
+    const std::vector<ping_time>& measured, const route_model& model, const route_options& options) {
+  auto result = ways_to(measured);
+  for (auto& way : measured)
+    if (way.bytes_per_s > 0)
+      // A plan takes half of a round trip for a way.
+      result[way.peer] += std::chrono::ceil<std::chrono::microseconds>(
+          std::chrono::duration<double>(2 * step_bytes(model, options) / double{way.bytes_per_s}));
+  return result;
 }
 
 std::map<peer_id, std::chrono::microseconds> round_trips_of(

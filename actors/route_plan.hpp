@@ -40,6 +40,7 @@ struct hop_estimate {
   double way = 0;      ///< from the hop before it, or from the source: half a round trip
   double queue = 0;    ///< waiting for its turn
   double compute = 0;  ///< its blocks
+  double further = 0;  ///< each further token of a longer step
   bool way_measured = false;
   bool speed_announced = false;
   /// It announced less free cache than the route needs, and there was no better choice.
@@ -54,6 +55,10 @@ struct route_estimate {
 
   /// Of one decode step through all hops.
   double seconds() const;
+  /// Of each further token of a longer step.
+  double seconds_further() const;
+  /// All servers have said how fast they are.
+  bool speed_announced() const;
 };
 
 /// The cheapest chain over `options.blocks` of servers that are online, hold the very weights of `model`, and that the
@@ -61,8 +66,10 @@ struct route_estimate {
 /// - compute: blocks × 1/(steps_per_s × blocks of the span);
 /// - queue: the mean wait of an M/D/1 queue (Pollaczek and Khinchine's formula for a constant time of service), load /
 ///   (2 × (1 - load)) × the time of a pass through the server's whole span, with load at most 0.95;
-/// - a way between two servers: half the round trip that the one before announces, else the one behind, else an assumed
-///   one: the median of all that are known, and 1 ms where none is, so that fewer hops are better.
+/// - a way between two servers: half the round trip that the one before announces, else the one behind, and what a
+/// token's
+///   bytes take where the one behind has said how fast they come from there; else an assumed one: the median of all
+///   that are known, and 1 ms where none is, so that fewer hops are better.
 /// Errors: missing_blocks ("blocks 16:24 have no server", and which list left out one that serves them),
 /// model_mismatch (naming both digests) where servers of other weights would have covered them.
 std::variant<route_estimate, caf::error> estimate_route(
@@ -82,6 +89,18 @@ double own_load(uint32_t computing, uint32_t from_step_to_step);
 std::variant<std::vector<planned_hop>, caf::error> plan_hops(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const std::set<peer_id>& excluded);
+
+/// Which servers a client should know its way to before it plans: some that hold the first block, and some that hold
+/// the last, those that follow `start` in the circle of ids.
+std::vector<peer_id> ends_to_measure(
+    const std::vector<server_record>& servers, const route_model& model, const route_options& options,
+    const peer_id& start);
+
+/// Ways that a client measured itself, as round trips to where it sends, and from where it receives what a token's step
+/// carries.
+std::map<peer_id, std::chrono::microseconds> ways_to(const std::vector<ping_time>& measured);
+std::map<peer_id, std::chrono::microseconds> ways_from(
+    const std::vector<ping_time>& measured, const route_model& model, const route_options& options);
 
 /// Round trips between `peer` and other servers, as it announces them, else as they do.
 std::map<peer_id, std::chrono::microseconds> round_trips_of(

@@ -99,7 +99,7 @@ peer_actor::behavior_type self_peer(self_pointer self, const node_actor& node, c
       [](suspect_atom, const signed_suspicion&) {},
       [self, node](drain_atom) { return self->delegate(node, drain_atom::value); },
       [self, node](sessions_atom) { return self->delegate(node, sessions_atom::value); },
-      [](ping_atom) { return std::chrono::microseconds{0}; }, [](close_atom, errc, const std::string&) {}};
+      [](ping_atom) { return link_quality{}; }, [](close_atom, errc, const std::string&) {}};
 }
 
 }  // namespace

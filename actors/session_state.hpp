@@ -60,7 +60,7 @@ struct session_state {
   uint32_t position = 0;  // tokens in the cache
   uint32_t finding = 0;   // peers of new edges
   std::optional<handing_over> handing;
-  bool reading_cache = false;  // the block is asked for a part
+  bool reading_cache = false;   // the block is asked for a part
   bool awaits_prompts = false;  // and takes no step before
   // Of a substitute.
   bool restoring = false;      // not all rows have been computed

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <charconv>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -60,7 +61,13 @@ constexpr std::string_view volatile_keys[] = {
 /// What is hashed before pages are given back and progress is counted.
 constexpr size_t piece_bytes = 4u << 20;
 
-void add_tensor(sha256& hash, const stored_tensor& t, std::atomic<uint64_t>& done) {
+/// Somebody else's error ended the job.
+struct given_up : std::exception {};
+
+/// What hashing tells and asks, piece by piece.
+using digest_step = std::function<void(size_t bytes)>;
+
+void add_tensor(sha256& hash, const stored_tensor& t, const digest_step& hashed) {
   hash.text(t.name);
   hash.text(t.type);
   hash.u64(t.dims.size());
@@ -71,7 +78,7 @@ void add_tensor(sha256& hash, const stored_tensor& t, std::atomic<uint64_t>& don
     const auto piece = t.data.subspan(at, std::min(piece_bytes, t.data.size() - at));
     hash.bytes(piece);
     t.file->give_back(piece);
-    done += piece.size();
+    hashed(piece.size());
   }
 }
 
@@ -88,8 +95,7 @@ parts split(const digest_input& input) {
 }
 
 digest digest_part(
-    const digest_input& input, size_t index, std::span<const stored_tensor* const> tensors,
-    std::atomic<uint64_t>& done) {
+    const digest_input& input, size_t index, std::span<const stored_tensor* const> tensors, const digest_step& hashed) {
   sha256 hash;
   if (index == input.num_blocks) {
     hash.text("corolla ends 1");
@@ -97,7 +103,7 @@ digest digest_part(
   } else {
     hash.text("corolla block 1");
   }
-  for (const auto* t : tensors) add_tensor(hash, *t, done);
+  for (const auto* t : tensors) add_tensor(hash, *t, hashed);
   return hash.finish();
 }
 
@@ -115,13 +121,16 @@ class digest_job {
         work(/*report=*/false);
       } catch (...) {
         helper_error = std::current_exception();
-        next_ = parts_.size();
+        over_ = true;
       }
     });
     try {
       work(/*report=*/true);
+    } catch (const given_up&) {
+      helper.join();
+      std::rethrow_exception(helper_error);
     } catch (...) {
-      next_ = parts_.size();
+      over_ = true;
       helper.join();
       throw;
     }
@@ -136,8 +145,11 @@ class digest_job {
     // The ends go first: embeddings are the largest part.
     for (size_t i = next_++; i < parts_.size(); i = next_++) {
       const auto index = parts_.size() - 1 - i;
-      results_[index] = digest_part(input_, index, parts_[index], done_);
-      if (report && progress_) progress_(done_, all_);
+      results_[index] = digest_part(input_, index, parts_[index], [&](size_t bytes) {
+        done_ += bytes;
+        if (report && progress_) progress_(done_, all_);
+        if (over_) throw given_up{};
+      });
     }
   }
 
@@ -147,6 +159,7 @@ class digest_job {
   std::vector<digest> results_ = std::vector<digest>(parts_.size());
   std::atomic<size_t> next_{0};
   std::atomic<uint64_t> done_{0};
+  std::atomic<bool> over_{false};
   uint64_t all_ = 0;
 };
 

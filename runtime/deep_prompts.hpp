@@ -12,7 +12,8 @@ namespace corolla::runtime {
 /// safetensors file throws, naming the file.
 model::tensor read_deep_prompts(const std::filesystem::path& path);
 
-/// Throws client_error with both shapes unless there are none (an empty tensor) or they are those of the model's blocks.
+/// Throws client_error with both shapes unless there are none (an empty tensor) or they are those of the model's
+/// blocks.
 void check_deep_prompts(const model::tensor& prompts, const model::ends& ends);
 
 }  // namespace corolla::runtime

@@ -36,8 +36,10 @@ using namespace actors;
 using namespace std::chrono_literals;
 
 constexpr auto start_timeout = 60s;
-/// A node ends within 5 s of SIGINT, or of the end of its draining; what is left by then is left to the kernel.
+/// A node ends within 5 s of SIGINT; what is left by then is left to the kernel.
 constexpr auto end_patience = 4500ms;
+/// The same after draining, for which `node.drain_timeout` is 3 s unless set otherwise.
+constexpr auto drained_patience = 1900ms;
 
 /// SIGTERM while the model is still being read.
 struct interrupted : std::exception {};
@@ -164,12 +166,16 @@ class ending {
  public:
   const std::shared_ptr<std::atomic<bool>>& flag() const { return flag_; }
 
-  /// A node that drains goes on until its sessions have other servers.
-  void ask_for(bool drains) {
+  /// A node that drains goes on until its sessions have other servers.  True if it is there, and does.
+  bool ask_for(bool drains) {
     std::lock_guard guard{mutex_};
-    if (node_ && drains) return caf::anon_send(node_, drain_atom::value);
+    if (node_ && drains) {
+      caf::anon_send(node_, drain_atom::value);
+      return true;
+    }
     *flag_ = true;
     if (node_) caf::anon_send(node_, stop_atom::value);
+    return false;
   }
   /// A stop that was asked for before reaches the node now.
   void watch(const node_actor& node) {
@@ -253,7 +259,9 @@ int serve(node_config& config, ending& end) {
     end.ask_for(/*drains=*/false);
   }
   // It ends when a signal asks for it, and bounds its own end.
-  self->receive([](const caf::down_msg&) {});
+  self->receive([&](const caf::down_msg& down) {
+    if (!failure && down.reason) failure = std::make_exception_ptr(std::runtime_error(sentence(down.reason)));
+  });
   end.forget();
   *end.flag() = true;
   if (failure) std::rethrow_exception(failure);
@@ -266,9 +274,7 @@ int run_node(node_config& config) {
   ending end;
   const auto drain_timeout = config.options().drain_timeout;
   signal_watch signals{[&end, drain_timeout](int signal) {
-    const bool drains = signal == SIGTERM;
-    end.ask_for(drains);
-    return drains ? drain_timeout + end_patience : end_patience;
+    return end.ask_for(/*drains=*/signal == SIGTERM) ? drain_timeout + drained_patience : end_patience;
   }};
   try {
     return serve(config, end);

@@ -45,11 +45,14 @@ reported_route report(const question& about, const route_knowledge& known) {
 
 route_report report_route(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
-    const route_changes& changes) {
+    const route_changes& changes, const std::vector<ping_time>& ways) {
   const question about{servers, model, options};
-  route_report result{report(about, {}), std::nullopt};
+  route_knowledge known;
+  known.source = ways_to(ways);
+  known.sink = ways_from(ways, model, options);
+  route_report result{report(about, known), std::nullopt};
   if (!changes.any()) return result;
-  route_knowledge changed;
+  auto changed = known;
   changed.excluded = {changes.without.begin(), changes.without.end()};
   for (const auto& [peer, time] : changes.slow) changed.slower[peer] += time;
   result.changed = report(about, changed);

@@ -43,9 +43,10 @@ struct route_report {
   std::optional<reported_route> changed;  ///< with the changes asked for
 };
 
-/// From what the records say, by the very plan that a client makes.
+/// From what the records and the client's own pings say, by the very plan that a client makes.
 route_report report_route(
     const std::vector<actors::server_record>& servers, const actors::route_model& model,
-    const actors::route_options& options, const route_changes& changes);
+    const actors::route_options& options, const route_changes& changes,
+    const std::vector<actors::ping_time>& ways = {});
 
 }  // namespace corolla::runtime

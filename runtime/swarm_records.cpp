@@ -13,6 +13,7 @@
 #include "actors/dialer_actor.hpp"
 #include "actors/directory_actor.hpp"
 #include "actors/node_actor.hpp"
+#include "actors/route_plan.hpp"
 #include "runtime/caf_defaults.hpp"
 #include "runtime/swarm.hpp"
 
@@ -23,6 +24,8 @@ using namespace actors;
 
 /// The node bounds what it does; this only bounds a fault in it.
 constexpr auto answer_timeout = std::chrono::seconds{30};
+/// Reaching servers and pinging them.
+constexpr auto measuring_time = std::chrono::milliseconds{2000};
 /// One of many servers, which the others do not wait for.
 constexpr auto server_timeout = std::chrono::seconds{3};
 
@@ -69,6 +72,9 @@ class onlooker {
 
   std::vector<server_record> records() {
     return ask<std::vector<server_record>>(directory_, answer_timeout, snapshot_atom::value);
+  }
+  std::vector<ping_time> ways(const std::vector<peer_id>& wanted) {
+    return ask<std::vector<ping_time>>(node_, answer_timeout, snapshot_atom::value, wanted, measuring_time);
   }
   /// For each of the servers, in their order.
   std::vector<told_sessions> sessions(const std::vector<server_record>& servers) {
@@ -143,6 +149,15 @@ class onlooker {
 
 std::vector<server_record> read_records(const swarm_options& options, const std::vector<std::string>& peers) {
   return onlooker{options, peers}.records();
+}
+
+seen_ways read_records_and_ways(
+    const swarm_options& options, const std::vector<std::string>& peers, const route_model& model,
+    const route_options& route) {
+  onlooker node{options, peers};
+  seen_ways result{node.records(), {}};
+  result.ways = node.ways(ends_to_measure(result.servers, model, route, {}));
+  return result;
 }
 
 drained_server drain_server(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/protocol.hpp"
+#include "actors/route_actor.hpp"
 #include "runtime/swarm_options.hpp"
 
 namespace corolla::runtime {
@@ -13,6 +14,15 @@ namespace corolla::runtime {
 /// Asks the first of `peers` (corolla://ID@HOST:PORT) that answers.  Throws std::runtime_error with a sentence where
 /// none does.
 std::vector<actors::server_record> read_records(const swarm_options& options, const std::vector<std::string>& peers);
+
+/// The same, and this machine's ways to servers that a route may begin or end with.
+struct seen_ways {
+  std::vector<actors::server_record> servers;
+  std::vector<actors::ping_time> ways;
+};
+seen_ways read_records_and_ways(
+    const swarm_options& options, const std::vector<std::string>& peers, const actors::route_model& model,
+    const actors::route_options& route);
 
 struct drained_server {
   std::string peer;

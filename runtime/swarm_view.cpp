@@ -44,7 +44,9 @@ seen_server seen(const server_record& record) {
   server.cache_tokens = record.cache_tokens;
   server.free_tokens = record.free_tokens;
   for (auto& ping : record.pings)
-    server.pings.push_back({ping.peer.to_string(), static_cast<double>(ping.round_trip.count()) / 1000});
+    server.pings.push_back(
+        {ping.peer.to_string(), static_cast<double>(ping.round_trip.count()) / 1000, ping.bytes_per_s});
+  for (auto& adapter : record.adapters) server.adapters.push_back(printable(adapter));
   return server;
 }
 

@@ -22,8 +22,10 @@ struct seen_server {
   struct ping {
     std::string peer;
     double ms = 0;
+    double bytes_per_s = 0;  ///< of what came from there; 0: unknown
   };
   std::vector<ping> pings;
+  std::vector<std::string> adapters;
 };
 
 struct seen_model {

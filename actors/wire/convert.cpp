@@ -236,7 +236,9 @@ crypto::signed_record sign(const crypto::identity& identity, const server_record
   body.forward_per_s = record.forward_per_s;
   body.load = record.load;
   body.numerics.value = record.numerics;
-  for (auto& ping : record.pings) body.pings.values.push_back({{ping.peer.bytes}, microseconds(ping.round_trip)});
+  for (auto& ping : record.pings)
+    body.pings.values.push_back({{ping.peer.bytes}, microseconds(ping.round_trip), ping.bytes_per_s});
+  for (auto& adapter : record.adapters) body.adapters.values.push_back({adapter});
   body.software.value = record.software;
   return crypto::sign_record(identity, record_context, encode_body(body));
 }
@@ -265,7 +267,9 @@ std::optional<server_record> verify(const crypto::signed_record& record) {
   result.load = std::min(measured(body->load), 1.0f);
   result.numerics = body->numerics.value;
   for (auto& ping : body->pings.values)
-    result.pings.push_back({peer_id{ping.peer.bytes}, std::chrono::microseconds{ping.round_trip_us}});
+    result.pings.push_back(
+        {peer_id{ping.peer.bytes}, std::chrono::microseconds{ping.round_trip_us}, measured(ping.bytes_per_s)});
+  for (auto& adapter : body->adapters.values) result.adapters.push_back(adapter.value);
   result.software = body->software.value;
   return result;
 }

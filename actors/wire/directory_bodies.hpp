@@ -9,7 +9,7 @@
 namespace corolla::actors::wire {
 
 /// A signed record, encoded.
-inline constexpr uint32_t max_record_bytes = 3072;
+inline constexpr uint32_t max_record_bytes = 3584;
 
 /// RECORD, stream 0: a server's signed announcement and how long it has been under way.  `tag` comes back in the
 /// answer.
@@ -125,13 +125,15 @@ struct drain_reply_body {
   bool operator==(const drain_reply_body&) const = default;
 };
 
-/// A round trip from the record's owner to another server.
+/// The way between the record's owner and another server: a round trip, and how fast large messages came from there (0:
+/// not known).
 struct ping_body {
   wire_peer peer;
   uint32_t round_trip_us = 0;
+  float bytes_per_s = 0;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(peer, round_trip_us);
+    ar(peer, round_trip_us, bytes_per_s);
   }
   bool operator==(const ping_body&) const = default;
 };
@@ -153,10 +155,11 @@ struct announcement_body {
   bounded_string<16> numerics;
   bounded_vector<ping_body, 32> pings;
   bounded_string<64> software;
+  bounded_vector<bounded_string<64>, 4> adapters;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(version, seq, lifetime_ms, state, addresses, model_name, model, blocks_digest, model_blocks, begin, end, dtype,
-       cache_tokens, free_tokens, steps_per_s, forward_per_s, load, numerics, pings, software);
+       cache_tokens, free_tokens, steps_per_s, forward_per_s, load, numerics, pings, software, adapters);
   }
   bool operator==(const announcement_body&) const = default;
 };

@@ -32,7 +32,10 @@ inbox::begun inbox::begin(const frame_header& header, std::span<const std::byte>
   if (slot != nullptr && slot->active) return {"a message within another of its stream and class", {}};
   if (size == 0) return {{}, std::move(message)};
   flow_.announce(header.stream, size);
-  *slot = {true, std::move(message), size, 0, nullptr};
+  *slot = {};
+  slot->active = true;
+  slot->message = std::move(message);
+  slot->size = size;
   return {};
 }
 
@@ -53,10 +56,26 @@ inbox::place inbox::place_data(const frame_header& header) {
   return {{}, {slot.buffer->data() + slot.received, header.length}, slot.buffer};
 }
 
-std::optional<incoming> inbox::data_filled(const frame_header& header) {
+/// What came behind the first frame, by the time from then: before that the sender had to begin.
+void inbox::measure(const partial& message, time_point now) {
+  const auto bytes = message.received - message.first;
+  if (bytes < measured_bytes) return;
+  // What is faster than that is never waited for.
+  constexpr std::chrono::duration<float> least = std::chrono::milliseconds{1};
+  const auto rate =
+      static_cast<float>(bytes) / std::max<std::chrono::duration<float>>(now - message.began_at, least).count();
+  bytes_per_s_ = bytes_per_s_ == 0 ? rate : bytes_per_s_ + (rate - bytes_per_s_) / 4;
+}
+
+std::optional<incoming> inbox::data_filled(const frame_header& header, time_point now) {
   auto& slot = streams_.at(header.stream)[static_cast<size_t>(header.cls)];
+  if (slot.received == 0) {
+    slot.first = header.length;
+    slot.began_at = now;
+  }
   slot.received += header.length;
   if (slot.received < slot.size) return std::nullopt;
+  measure(slot, now);
   slot.active = false;
   slot.message.payload = std::exchange(slot.buffer, nullptr);
   flow_.complete(header.stream, slot.received);

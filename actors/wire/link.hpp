@@ -45,8 +45,8 @@ using link_actor = caf::typed_actor<
     caf::replies_to<frame_atom, outgoing>::with<taken>,
     // So many payload bytes of a stream have been taken by who they were for: credit goes back to the peer.
     caf::reacts_to<consumed_atom, uint64_t, uint32_t>,
-    // Round trip of a ping.
-    caf::replies_to<ping_atom>::with<std::chrono::microseconds>, caf::replies_to<status_atom>::with<link_status>,
+    // Pings the peer.
+    caf::replies_to<ping_atom>::with<link_quality>, caf::replies_to<status_atom>::with<link_status>,
     // Goodbye with a reason and a sentence, behind what can be sent without waiting for the peer; within 500 ms the
     // socket is shut down.
     caf::reacts_to<close_atom, errc, std::string>>;

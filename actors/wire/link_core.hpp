@@ -102,6 +102,8 @@ class link_core : private frame_reader::listener {
   /// Why the link is over: nothing more goes in or out but what `pull` still gives.
   const std::optional<refusal>& over() const { return over_; }
   traffic counters() const;
+  /// Of large messages that came: a moving average; 0: none came yet.
+  float inbound_bytes_per_s() const { return inbox_.bytes_per_s(); }
 
  private:
   enum class phase { handshake, greeting, established, ending, over };

@@ -95,7 +95,7 @@ void link_core::read_message(const frame_header& header, std::span<const std::by
   auto* state = header.stream == 0 ? nullptr : streams_.find(header.stream);
   if (state != nullptr && state->ended_here) return;
   if (header.type == frame_type::data) {
-    if (auto whole = inbox_.data_filled(header)) deliver(std::move(*whole));
+    if (auto whole = inbox_.data_filled(header, now_)) deliver(std::move(*whole));
     return;
   }
   auto begun = inbox_.begin(header, body);

@@ -59,9 +59,9 @@ class link_driver : private link_events {
     pump();
   }
 
-  caf::result<std::chrono::microseconds> ping() {
+  caf::result<link_quality> ping() {
     if (auto why = core_->ping(now())) return make_error(why->code, std::move(why->text));
-    auto promise = self_->template make_response_promise<std::chrono::microseconds>();
+    auto promise = self_->template make_response_promise<link_quality>();
     pings_.push_back(promise);
     pump();
     return promise;
@@ -173,7 +173,7 @@ class link_driver : private link_events {
   void measured(std::chrono::microseconds time, bool asked) override {
     round_trip_ = time;
     if (!asked) return;
-    pings_.front().deliver(time);
+    pings_.front().deliver(link_quality{time, core_->inbound_bytes_per_s()});
     pings_.pop_front();
   }
 
@@ -186,7 +186,7 @@ class link_driver : private link_events {
   alarm alarm_;
   outbox::ticket tickets_ = 0;
   std::unordered_map<outbox::ticket, caf::typed_response_promise<taken>> unsent_;
-  std::deque<caf::typed_response_promise<std::chrono::microseconds>> pings_;
+  std::deque<caf::typed_response_promise<link_quality>> pings_;
   std::chrono::microseconds round_trip_{0};
 };
 

@@ -101,9 +101,11 @@ caf::result<taken> send_prompts(control_pointer self, model::tensor& prompts) {
   message.payload = std::move(prompts);
   // That they went is no answer yet.
   self->request(state.link, caf::infinite, frame_atom::value, std::move(message))
-      .then([](taken) {}, [self, tag](caf::error& reason) {
-        if (auto waiting = self->state.edges.extract(tag)) waiting.mapped().deliver(std::move(reason));
-      });
+      .then(
+          [](taken) {},
+          [self, tag](caf::error& reason) {
+            if (auto waiting = self->state.edges.extract(tag)) waiting.mapped().deliver(std::move(reason));
+          });
   return promise;
 }
 

@@ -166,9 +166,9 @@ int route(const arguments& args) {
   const auto source = model::checkpoint::open(flags.model);
   actors::route_model about{source->name(), source->digests(), 0};
   options.blocks = {0, static_cast<uint32_t>(about.digests.blocks.size())};
-  const auto servers = read_records(swarm, peers);
+  const auto [servers, ways] = read_records_and_ways(swarm, peers, about, options);
   check_known(servers, changes);
-  const auto report = report_route(servers, about, options, changes);
+  const auto report = report_route(servers, about, options, changes, ways);
   if (!report.now.problem.empty() && !report.changed) throw client_error(report.now.problem);
   if (flags.json) {
     ordered_json object{{"model", about.name}, {"servers", servers.size()}, {"route", to_json(report.now)}};

@@ -46,7 +46,8 @@ ordered_json to_json(const seen_model& model) {
   auto& servers = result["servers"] = ordered_json::array();
   for (const auto& s : model.servers) {
     auto pings = ordered_json::array();
-    for (const auto& ping : s.pings) pings.push_back({{"peer", ping.peer}, {"ms", ping.ms}});
+    for (const auto& ping : s.pings)
+      pings.push_back({{"peer", ping.peer}, {"ms", ping.ms}, {"bytes_per_s", ping.bytes_per_s}});
     servers.push_back(
         {{"peer", s.peer},
          {"addresses", s.addresses},
@@ -61,6 +62,7 @@ ordered_json to_json(const seen_model& model) {
          {"cache_tokens", s.cache_tokens},
          {"free_tokens", s.free_tokens},
          {"pings", pings},
+         {"adapters", s.adapters},
          {"software", s.software}});
   }
   return result;

@@ -23,7 +23,7 @@ inline slow_peer_actor::behavior_type slow_peer(slow_peer_actor::pointer self, e
       [](suspect_atom, const signed_suspicion&) {},
       [](drain_atom) { return uint32_t{0}; },
       [](sessions_atom) { return session_list{}; },
-      [](ping_atom) { return std::chrono::microseconds{0}; },
+      [](ping_atom) { return link_quality{}; },
       [](close_atom, errc, const std::string&) {},
       [asked, way](tick_atom) {
         asked->front().deliver(way);

@@ -39,7 +39,7 @@ wire::link_actor::behavior_type recording_link(wire::link_actor::pointer, std::s
         all->frames.push_back(frame);
         return taken{};
       },
-      [](wire::consumed_atom, uint64_t, uint32_t) {}, [](ping_atom) { return std::chrono::microseconds{0}; },
+      [](wire::consumed_atom, uint64_t, uint32_t) {}, [](ping_atom) { return link_quality{}; },
       [](status_atom) { return wire::link_status{}; },
       [all](close_atom, errc, const std::string& text) { all->fault = text; }};
 }

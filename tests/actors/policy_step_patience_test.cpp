@@ -37,4 +37,17 @@ BOOST_AUTO_TEST_CASE(longer_steps_go_by_the_token_and_stand_in_for_the_first_sho
   BOOST_TEST((patience.of(1) == 300ms));
 }
 
+BOOST_AUTO_TEST_CASE(what_has_not_been_seen_goes_by_what_was_expected) {
+  step_patience patience;
+  patience.expect(100ms, 50ms);
+  BOOST_TEST((patience.of(1) == 1s));
+  BOOST_TEST((patience.of(64) == (100ms + 63 * 50ms) * 6));
+  BOOST_TEST(!patience.per_token().has_value());
+  // What was seen tells more.
+  patience.took(64, 640ms);
+  BOOST_TEST((patience.of(64) == 3840ms));
+  patience.took(1, 50ms);
+  BOOST_TEST((patience.of(1) == 300ms));
+}
+
 }  // namespace corolla::tests

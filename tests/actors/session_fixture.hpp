@@ -110,7 +110,7 @@ inline peer_actor::behavior_type one_peer(peer_actor::pointer, edge_actor way) {
       [](suspect_atom, const signed_suspicion&) {},
       [](drain_atom) { return uint32_t{0}; },
       [](sessions_atom) { return session_list{}; },
-      [](ping_atom) { return std::chrono::microseconds{0}; },
+      [](ping_atom) { return link_quality{}; },
       [](close_atom, errc, const std::string&) {}};
 }
 inline connector_actor::behavior_type connector(

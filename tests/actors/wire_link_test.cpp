@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(a_ping_comes_back) {
   connect();
   self->request(from_dialler, patience, ping_atom::value)
       .receive(
-          [](std::chrono::microseconds time) { BOOST_TEST(time.count() > 0); },
+          [](const actors::link_quality& link) { BOOST_TEST(link.round_trip.count() > 0); },
           [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
 }
 
@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(whoever_asks_a_link_that_has_ended_is_answered) {
   for (int i = 0; i < 2; ++i) {
     self->request(from_dialler, patience, ping_atom::value)
         .receive(
-            [](std::chrono::microseconds) { BOOST_FAIL("a dead link was pinged"); },
+            [](const actors::link_quality&) { BOOST_FAIL("a dead link was pinged"); },
             [](caf::error& reason) { BOOST_TEST((reason != caf::sec::request_timeout)); });
     if (i == 0)
       while (next_down().source != from_dialler.address()) {

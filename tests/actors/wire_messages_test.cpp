@@ -24,10 +24,10 @@ using actors::rows_wanted;
 
 using bodies = std::tuple<
     open_body, opened_body, refused_body, close_body, applied_body, failed_body, attach_body, step_body, accept_body,
-    edge_body, answer_body, restored_body, edge_lost_body, hand_over_body, prompts_body, leaving_body, drain_body, drain_reply_body,
-    status_body, status_reply_body, sessions_body, sessions_reply_body, step_refused_body, record_body,
-    record_taken_body, snapshot_body, snapshot_end_body, announcement_body, suspect_body, suspicion_body, digest_body,
-    digest_done_body>;
+    edge_body, answer_body, restored_body, edge_lost_body, hand_over_body, prompts_body, leaving_body, drain_body,
+    drain_reply_body, status_body, status_reply_body, sessions_body, sessions_reply_body, step_refused_body,
+    record_body, record_taken_body, snapshot_body, snapshot_end_body, announcement_body, suspect_body, suspicion_body,
+    digest_body, digest_done_body>;
 
 enum class sizes { random, largest };
 

@@ -8,6 +8,8 @@ one thread, every step from scratch, with no cache.
 
 long.json
     continuations: {name: {prompt, greedy, logits, margins}}
+        prompted: with the deep prompts of deep_prompts.safetensors [blocks, P, C] beside it, vector p of a block added to
+        what goes into it at position p.
         greedy: the tokens that follow the prompt (no end-of-sequence stop); for each of them the best logit, and its
         distance to the second.
     scripts: {name: [{position, hypo_ids, ids, best, logits, margins}, ...]}
@@ -26,12 +28,14 @@ from make_reference import HERE, versions
 VOCABULARY = 512
 least_margin = 0.002
 
-# Per model: continuations as (name, tokens of the prompt, new tokens), and whether it has the scripts.
+# Per model: continuations as (name, tokens of the prompt, new tokens), and whether it has the scripts and deep prompts.
 MODELS = {
     "bloom": ([("of_40", 17, 40), ("of_100", 9, 100)], False),
     "llama": ([("of_40", 17, 40), ("of_100", 9, 100)], False),
     "llama3-rope": ([("of_40", 17, 40), ("of_100", 9, 100), ("behind_300", 300, 40)], True),
 }
+# Of the deep prompts: tokens, and how large they are.
+PROMPT_TOKENS, PROMPT_SCALE = 8, 0.5
 
 
 def last_two(model, ids):
@@ -131,6 +135,20 @@ def search(what, make, golden_f64):
     raise SystemExit(f"{what}: no seed with such margins")
 
 
+def with_prompts(model, prompts):
+    """A copy of the model whose blocks get the deep prompts [blocks, P, C]."""
+    changed = copy.deepcopy(model)
+    for layer, prompt in zip(changed.model.layers, prompts):
+        def add(_module, args, kwargs, prompt=prompt):
+            # Every step is computed from scratch: row t is position t.
+            hidden = (args[0] if args else kwargs["hidden_states"]).clone()
+            count = min(hidden.shape[1], prompt.shape[0])
+            hidden[:, :count] += prompt[:count].to(hidden.dtype)
+            return ((hidden, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": hidden})
+        layer.register_forward_pre_hook(add, with_kwargs=True)
+    return changed
+
+
 def write(path, result):
     """One continuation or step a line."""
     one_line = lambda x: json.dumps(x, separators=(",", ":"))
@@ -148,6 +166,7 @@ def write(path, result):
 
 def make(name):
     import torch
+    from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -168,6 +187,11 @@ def make(name):
     if with_scripts:
         add("scripts", "reordered", lambda g: script(model, exact, g, reordered(g), steps=40))
         add("scripts", "rolled_back", lambda g: script(model, exact, g, rolled_back(g), steps=40))
+        prompts = PROMPT_SCALE * torch.randn(
+            model.config.num_hidden_layers, PROMPT_TOKENS, model.config.hidden_size, generator=torch.Generator().manual_seed(1))
+        save_file({"deep_prompts": prompts}, os.path.join(folder, "deep_prompts.safetensors"))
+        prompted, prompted_exact = with_prompts(model, prompts), with_prompts(exact, prompts)
+        add("continuations", "prompted", lambda g: continuation(prompted, prompted_exact, g, 17, 40))
     write(os.path.join(folder, "long.json"), result)
 
 

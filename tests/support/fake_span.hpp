@@ -134,8 +134,7 @@ class fake_span final : public model::span {
 
   void add_prompt(float* row, const session& s, uint32_t block, int64_t position) const {
     if (s.prompts.rank() != 3 || position >= s.prompts.dim(1)) return;
-    const auto* prompt =
-        &s.prompts.as<float>()[((block - s.part.begin) * s.prompts.dim(1) + position) * hidden_size_];
+    const auto* prompt = &s.prompts.as<float>()[((block - s.part.begin) * s.prompts.dim(1) + position) * hidden_size_];
     for (int64_t c = 0; c < hidden_size_; ++c) row[c] += prompt[c];
   }
 
