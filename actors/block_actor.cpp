@@ -86,8 +86,7 @@ void watch(block_pointer self, const caf::actor_addr& owner) {
 caf::error check(const block_state& state, const reserve_request& request) {
   namespace limits = wire::limits;
   if (*state.stop) return make_error(errc::stopping, "the block is ending");
-  const auto held = state.span->blocks();
-  if (request.blocks.empty() || !held.contains(request.blocks))
+  if (const auto held = state.span->blocks(); request.blocks.empty() || !held.contains(request.blocks))
     return make_error(
         errc::blocks_mismatch, "blocks " + to_string(request.blocks) + " are not within " + to_string(held));
   if (request.batch == 0 || request.max_length == 0)
@@ -301,9 +300,9 @@ caf::result<block_output> take_step(block_pointer self, block_step& step) {
 // Takes out, and answers, what cannot run any more.
 std::vector<job> admit(block_pointer self, std::vector<job> jobs) {
   std::erase_if(jobs, [self](job& j) {
-    auto refusal = check_turn(self->state.places.at(j.step.cache), j.step);
+    const auto refusal = check_turn(self->state.places.at(j.step.cache), j.step);
     if (refusal) j.answer.deliver(refusal);
-    return static_cast<bool>(refusal);
+    return bool{refusal};
   });
   return jobs;
 }

@@ -76,7 +76,8 @@ std::vector<bench_row> bench_recovery(const bench_settings& settings) {
           request.prompt.size());
     all.add_rows(rows, "position " + std::to_string(position) + ": ");
   }
-  for (auto& row : bench_recovery_leaving(settings, *through, chain)) rows.push_back(std::move(row));
+  for (auto* more : {bench_recovery_stopped, bench_recovery_leaving})
+    for (auto& row : more(settings, *through, chain)) rows.push_back(std::move(row));
   return rows;
 }
 

@@ -14,6 +14,10 @@ class client;
 /// stands by: the time to the next token and its parts, and the speed of the restore beside that of the prompt.
 std::vector<bench_row> bench_recovery(const bench_settings& settings);
 
+/// Behind them: each server of three stops (SIGSTOP) at position 500, which its link does not tell for seconds: the
+/// longest that the client waits for a token, and that without the restore.
+std::vector<bench_row> bench_recovery_stopped(const bench_settings& settings, client& through, bench_chain& chain);
+
 /// Its last rows: the middle server gets SIGTERM at position 1000 and hands over to another one: the parts of that, and
 /// the longest that the client waits for a token meanwhile.
 std::vector<bench_row> bench_recovery_leaving(const bench_settings& settings, client& through, bench_chain& chain);

@@ -145,6 +145,59 @@ BOOST_AUTO_TEST_CASE(no_way_into_a_server_is_shorter_than_the_least) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_narrow_way_counts_by_the_bytes_of_a_token) {
+  auto model = our_model();
+  model.hidden_size = 1000;  // 4000 bytes a token
+  std::vector<server_record> servers{serving(1, {0, 4}), serving(2, {4, 8}), serving(3, {4, 8})};
+  servers[0].pings = {{named(2), 10ms}, {named(3), 12ms}};
+  // What comes from the first server: 40 ms a token to the second, 2 ms to the third.
+  servers[1].pings = {{named(1), 10ms, 1e5f}};
+  servers[2].pings = {{named(1), 12ms, 2e6f}};
+  const auto planned_route = estimate_route(servers, model, covering({0, 8}), {});
+  auto route = std::get<route_estimate>(planned_route);
+  BOOST_TEST(chain(route) == "1[0:4] 3[4:8]");
+  BOOST_TEST(route.costs[1].way == 0.006 + 0.002, nearly);
+  // The same of a client's own way from the last server; to the first it knows none.
+  const std::vector<ping_time> own{{named(2), 10ms, 1e5f}, {named(3), 12ms, 0}};
+  BOOST_TEST((ways_to(own).at(named(2)) == 10ms));
+  BOOST_TEST((ways_from(own, model, covering()).at(named(2)) == 90ms));
+  BOOST_TEST((ways_from(own, model, covering()).at(named(3)) == 12ms));
+}
+
+BOOST_AUTO_TEST_CASE(some_of_those_at_the_ends_are_worth_measuring) {
+  std::vector<server_record> servers;
+  for (uint8_t i = 1; i <= 6; ++i) servers.push_back(serving(i, {0, 3}));
+  for (uint8_t i = 11; i <= 13; ++i) servers.push_back(serving(i, {3, 6}));
+  for (uint8_t i = 21; i <= 22; ++i) servers.push_back(serving(i, {5, 8}));
+  servers.push_back(serving(30, {0, 8}, 100, make_model(40)));
+  servers[3].state = server_state::draining;
+  auto options = covering();
+  options.block = {named(22)};
+  auto ends = [&](const peer_id& start) {
+    std::string text;
+    for (auto& peer : ends_to_measure(servers, our_model(), options, start))
+      text += std::to_string(peer.bytes[0]) + ' ';
+    return text;
+  };
+  // Four of those that hold the first block, from there on in the circle, and all that may be used of the last.
+  BOOST_TEST(ends(named(0)) == "1 2 3 5 21 ");
+  BOOST_TEST(ends(named(3)) == "5 6 1 2 21 ");
+}
+
+BOOST_AUTO_TEST_CASE(longer_steps_go_by_what_prompts_take) {
+  std::vector<server_record> servers{serving(1, {0, 4}, 100), serving(2, {0, 8}, 50)};
+  servers[0].forward_per_s = 1000;
+  servers[1].forward_per_s = 500;
+  auto route = planned(servers);
+  BOOST_TEST(chain(route) == "2[0:8]");
+  BOOST_TEST(route.seconds_further() == 0.002, nearly);
+  BOOST_TEST(route.speed_announced());
+  servers[1].forward_per_s = 0;  // as long as a step of one
+  BOOST_TEST(planned(servers).seconds_further() == 0.02, nearly);
+  servers[0].steps_per_s = servers[1].steps_per_s = 0;
+  BOOST_TEST(!planned(servers).speed_announced());
+}
+
 BOOST_AUTO_TEST_CASE(whoever_feeds_and_takes_knows_its_own_ways) {
   std::vector<server_record> servers{serving(1, {0, 8}), serving(2, {0, 8}), serving(3, {0, 8})};
   servers[0].pings = {{named(3), 100ms}};

@@ -1,10 +1,14 @@
 #include <boost/test/unit_test.hpp>
 
+#include <array>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <random>
 
 #include "actors/wire/flow.hpp"
+#include "actors/wire/inbox.hpp"
+#include "actors/wire/little_endian.hpp"
 
 namespace corolla::tests {
 namespace {
@@ -155,6 +159,36 @@ BOOST_AUTO_TEST_CASE(under_any_schedule_grants_stay_below_the_ceiling_and_everyt
     }
     BOOST_REQUIRE(flow.held() == 0u);
   }
+}
+
+BOOST_AUTO_TEST_CASE(messages_of_several_frames_tell_how_fast_they_come) {
+  constexpr uint32_t piece = 64 * 1024;
+  inbox box{{.credit = 8 * piece, .chunk = piece}};
+  box.open(1);
+  inbox::time_point now{};
+  const auto message = [&](uint32_t pieces, std::chrono::milliseconds between) {
+    std::array<std::byte, sizeof(uint32_t)> body;
+    store(body.data(), pieces * piece);
+    BOOST_TEST_REQUIRE(box.begin({frame_type::step, priority::bulk, 4, 1}, body).fault.empty());
+    for (uint32_t i = 0; i < pieces; ++i) {
+      const frame_header header{frame_type::data, priority::bulk, piece, 1};
+      BOOST_TEST_REQUIRE(box.place_data(header).fault.empty());
+      if (i > 0) now += between;
+      BOOST_TEST(box.data_filled(header, now).has_value() == (i + 1 == pieces));
+    }
+    box.take(1, pieces * piece);
+    box.collect_grants();
+    now += std::chrono::seconds{1};  // nothing is under way
+  };
+  // One frame says nothing of the time that it took.
+  message(1, {});
+  BOOST_TEST(box.bytes_per_s() == 0);
+  message(3, std::chrono::milliseconds{10});
+  BOOST_TEST(box.bytes_per_s() == 2 * piece / 0.02f, boost::test_tools::tolerance(1e-3f));
+  // A quarter of the way to what is new; all at once counts as a millisecond.
+  message(2, {});
+  const auto first = 2 * piece / 0.02f;
+  BOOST_TEST(box.bytes_per_s() == first + (piece / 0.001f - first) / 4, boost::test_tools::tolerance(1e-3f));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

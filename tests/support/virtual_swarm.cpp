@@ -265,6 +265,26 @@ void virtual_swarm::fail_once(size_t server) {
   nodes_[server].span->next_failure = "made to fail";
 }
 
+void virtual_swarm::break_block(size_t server) {
+  caf::anon_send_exit(nodes_[server].block, make_error(errc::compute_failed, "out of memory"));
+}
+
+std::optional<caf::error> virtual_swarm::end_of(size_t server) {
+  const auto end = std::make_shared<std::optional<caf::error>>();
+  auto watcher = time_.system().spawn([end, node = nodes_[server].actor](caf::event_based_actor* self) {
+    self->set_down_handler([end, self](const caf::down_msg& down) {
+      *end = down.reason;
+      self->quit();
+    });
+    self->monitor(node);
+    return caf::behavior{[](tick_atom) {}};
+  });
+  time_.settle();
+  caf::anon_send_exit(watcher, caf::exit_reason::kill);
+  time_.settle();
+  return *end;
+}
+
 void virtual_swarm::cut_between(size_t one, size_t other) {
   for (auto& w : wires_) {
     if (!((w.from == one && w.to == other) || (w.from == other && w.to == one))) continue;

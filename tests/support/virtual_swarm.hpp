@@ -54,6 +54,10 @@ class virtual_swarm {
   /// Nothing that the server sends, or nothing that is sent to it, arrives any more.
   void cut_from(size_t server);
   void cut_to(size_t server);
+  /// The actor that computes there ends by itself.
+  void break_block(size_t server);
+  /// Why a server's node ended; nothing while it runs.
+  std::optional<caf::error> end_of(size_t server);
   /// Its next pass fails.
   void fail_once(size_t server);
   /// The way between two servers alone is lost, with both its ends.

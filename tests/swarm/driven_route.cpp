@@ -50,7 +50,8 @@ caf::behavior hear_events(
       },
       [=](failed_atom, const session_failed& event) { self->send(route, failed_atom::value, event); },
       [=](restored_atom, const session_restored& event) { self->send(route, restored_atom::value, event); },
-      [=](edge_lost_atom, const edge_lost& event) { self->send(route, edge_lost_atom::value, event); }};
+      [=](edge_lost_atom, const edge_lost& event) { self->send(route, edge_lost_atom::value, event); },
+      [=](leaving_atom, const session_leaving& event) { self->send(route, leaving_atom::value, event); }};
 }
 
 caf::behavior hear_steps(caf::event_based_actor* self, edge_actor edge, const std::string& peer, const ears_ptr& ears) {
@@ -115,6 +116,9 @@ caf::behavior hear_node(caf::event_based_actor* self, node_actor node, const ear
       [=](connect_atom, const crypto::address& address) { return connect(address, address.peer.value()); },
       [=](register_atom, const session_id& session, const step_sink_actor& sink) {
         return self->delegate(node, register_atom::value, session, sink);
+      },
+      [=](snapshot_atom, const std::vector<peer_id>& wanted, std::chrono::milliseconds longest) {
+        return self->delegate(node, snapshot_atom::value, wanted, longest);
       }};
 }
 

@@ -52,6 +52,8 @@ class long_golden {
         f64_{std::max(facts_.at("f64").get<double>(), logits_f64(folder_))} {}
 
   const std::filesystem::path& folder() const { return folder_; }
+  /// Of the text "prompted": [blocks, P, C].
+  std::filesystem::path deep_prompts() const { return folder_ / "deep_prompts.safetensors"; }
 
   long_text text(const std::string& name) const {
     const auto& entry = facts_.at("continuations").at(name);

@@ -20,13 +20,14 @@ constexpr uint32_t chunk_tokens = 32;
 
 class scripted_session {
  public:
-  /// Of as many positions as the steps need, and `spare` ones.
+  /// Of as many positions as the steps need, and `spare` ones; with deep prompts, where there are any.
   scripted_session(
-      driven_client& client, const long_golden& golden, script steps, overheard ears = {}, uint32_t spare = 0)
+      driven_client& client, const long_golden& golden, script steps, overheard ears = {}, uint32_t spare = 0,
+      model::tensor deep_prompts = {})
       : client_{client},
         tolerance_{golden.tolerance()},
         steps_{std::move(steps)},
-        route_{client, options(spare), std::move(ears)} {}
+        route_{client, options(spare, std::move(deep_prompts)), std::move(ears)} {}
 
   size_t size() const { return steps_.size(); }
   /// The server of a hop.
@@ -103,8 +104,9 @@ class scripted_session {
   }
 
  private:
-  actors::route_options options(uint32_t spare) const {
+  actors::route_options options(uint32_t spare, model::tensor deep_prompts) const {
     actors::route_options result;
+    result.deep_prompts = std::move(deep_prompts);
     result.batch = static_cast<uint32_t>(steps_.front().ids.size());
     for (const auto& s : steps_) result.max_length = std::max(result.max_length, s.end());
     result.max_length += spare;
