@@ -18,12 +18,15 @@ namespace corolla::actors {
 namespace {
 
 constexpr auto pause = std::chrono::seconds{10};
+/// When a link comes up both sides are busy with it.
+constexpr uint32_t first_pings = 3;
 constexpr auto ping_timeout = std::chrono::seconds{2};
 constexpr auto connect_timeout = std::chrono::seconds{8};
 
 struct way {
   peer_actor peer;
   std::optional<link_quality> known;
+  uint32_t at_once = 0;  // pings that follow the one under way
 };
 
 /// Somebody who wants to hear of these servers.
@@ -64,25 +67,37 @@ void settle(probe_state& state, const peer_id& peer) {
   }
 }
 
-void measured(probe_state& state, const peer_id& peer, const link_quality& now) {
+/// A moving average that falls at once, since whatever disturbs a ping only adds to it.
+std::chrono::microseconds averaged(std::chrono::microseconds known, std::chrono::microseconds now) {
+  return now < known ? now : (known * 3 + now) / 4;
+}
+
+void ping(probe_pointer self, const peer_id& peer);
+
+void measured(probe_pointer self, const peer_id& peer, const link_quality& now) {
+  auto& state = self->state;
   auto found = state.ways.find(peer);
   if (found == state.ways.end()) return;
-  auto& known = found->second.known;
-  // A moving average; of the bandwidth the link keeps one itself.
-  known = link_quality{known ? (known->round_trip * 3 + now.round_trip) / 4 : now.round_trip, now.bytes_per_s};
+  auto& [actor, known, at_once] = found->second;
+  // Of the bandwidth the link keeps an average itself.
+  known = link_quality{known ? averaged(known->round_trip, now.round_trip) : now.round_trip, now.bytes_per_s};
+  if (at_once > 0) {
+    --at_once;
+    return ping(self, peer);
+  }
   settle(state, peer);
 }
 
 void ping(probe_pointer self, const peer_id& peer) {
   self->request(self->state.ways.at(peer).peer, ping_timeout, ping_atom::value)
       .then(
-          [self, peer](const link_quality& quality) { measured(self->state, peer, quality); },
+          [self, peer](const link_quality& quality) { measured(self, peer, quality); },
           [self, peer](const caf::error&) { settle(self->state, peer); });
 }
 
 void link_up(probe_pointer self, const peer_id& peer, const peer_actor& actor) {
   auto& state = self->state;
-  state.ways.insert_or_assign(peer, way{actor, std::nullopt});
+  state.ways.insert_or_assign(peer, way{actor, std::nullopt, first_pings - 1});
   self->monitor(actor);
   ping(self, peer);
   if (state.next_round != alarm::never) return;

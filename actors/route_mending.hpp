@@ -2,7 +2,9 @@
 // opened and restored, and then the hops around it are switched over to them.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "actors/route_state.hpp"
 
@@ -76,6 +78,10 @@ void abandon(route_pointer self);
 void again(route_pointer self, caf::error reason);
 /// Looks for servers, and opens sessions at them; then comes `restore`, or `commit` where there is nothing to restore.
 void plan(route_pointer self);
+/// What this client knows of its ways to servers, once it has looked for those that are wanted.
+void measure(
+    route_pointer self, std::vector<peer_id> wanted, std::function<void(const std::vector<ping_time>&)> then,
+    std::function<void(caf::error&)> failed);
 /// There is nobody (more) to try: the directory tells of a server that joins, and those that are known are asked again
 /// after a while.  The deadline ends it.
 void wait_for_servers(route_pointer self, caf::error reason);

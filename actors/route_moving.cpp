@@ -91,14 +91,12 @@ void look_for_better(route_pointer self) {
               if (!still()) return;
               auto& config = *self->state.config;
               // Those who join while the route runs are measured, too.
-              self->request(
-                      config.node, connect_timeout, snapshot_atom::value,
-                      ends_to_measure(servers, *config.model, config.options, config.self), measuring_time)
-                  .then(
-                      [=](const std::vector<ping_time>& ways) {
-                        if (still()) compare(self, servers, banned, ways);
-                      },
-                      next_time);
+              measure(
+                  self, ends_to_measure(servers, *config.model, config.options, config.self),
+                  [=](const std::vector<ping_time>& ways) {
+                    if (still()) compare(self, servers, banned, ways);
+                  },
+                  next_time);
             },
             next_time);
   });

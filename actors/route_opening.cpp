@@ -276,6 +276,18 @@ static void expect(route_state& state, const route_estimate& estimate) {
   state.patience.expect(time(estimate.seconds() + further * (rows - 1)), time(further * rows));
 }
 
+void measure(
+    route_pointer self, std::vector<peer_id> wanted, std::function<void(const std::vector<ping_time>&)> then,
+    std::function<void(caf::error&)> failed) {
+  self->request(self->state.config->node, connect_timeout, snapshot_atom::value, wanted, measuring_time)
+      .then(
+          [wanted, then = std::move(then)](std::vector<ping_time>& ways) {
+            add_far_ones(ways, wanted, measuring_time);
+            then(ways);
+          },
+          std::move(failed));
+}
+
 /// By what the directory, the bans and this client's own pings tell.
 static void choose(
     route_pointer self, uint64_t epoch, const std::vector<server_record>& servers, const std::vector<peer_id>& banned,
@@ -312,14 +324,14 @@ static void plan_around(route_pointer self, uint64_t epoch, const std::vector<pe
             std::vector<peer_id> wanted;
             if (is_opening(self->state))
               wanted = ends_to_measure(servers, *config.model, config.options, start_of(self->state));
-            self->request(config.node, connect_timeout, snapshot_atom::value, std::move(wanted), measuring_time)
-                .then(
-                    [self, epoch, banned, servers](const std::vector<ping_time>& ways) {
-                      choose(self, epoch, servers, banned, ways);
-                    },
-                    [self, epoch](caf::error& reason) {
-                      if (current(self, epoch) != nullptr) fail(self, std::move(reason));
-                    });
+            measure(
+                self, std::move(wanted),
+                [self, epoch, banned, servers](const std::vector<ping_time>& ways) {
+                  choose(self, epoch, servers, banned, ways);
+                },
+                [self, epoch](caf::error& reason) {
+                  if (current(self, epoch) != nullptr) fail(self, std::move(reason));
+                });
           },
           [self, epoch](caf::error& reason) {
             if (current(self, epoch) != nullptr) fail(self, std::move(reason));

@@ -14,6 +14,8 @@ using round_trips = std::map<peer_id, std::chrono::microseconds>;
 
 /// Seconds a block takes at a server that has not said how fast it is.
 constexpr double assumed_per_block = 0.001;
+/// Round trips are known to within about that, and each server more can be lost.
+constexpr double least_saving_of_a_hop = 0.001;
 /// A server that never pauses would have a queue without end.
 constexpr double highest_load = 0.95;
 
@@ -209,6 +211,7 @@ std::variant<route_estimate, caf::error> estimate_route(
   policy::plan_request request;
   request.wanted = {options.blocks.begin, options.blocks.end};
   request.needed_tokens = uint64_t{options.batch} * options.max_length;
+  request.hop_cost = least_saving_of_a_hop;
   auto plan =
       policy::plan_route(from.list, request, [&](size_t near, size_t far) { return from.ways.between(near, far); });
   if (plan.hops.empty()) return missing_error(servers, model, options, plan.missing);
@@ -257,6 +260,13 @@ std::vector<peer_id> ends_to_measure(
     for (auto& peer : policy::successors(start, std::move(holders), of_each)) result.push_back(peer);
   }
   return result;
+}
+
+void add_far_ones(
+    std::vector<ping_time>& measured, const std::vector<peer_id>& wanted, std::chrono::milliseconds patience) {
+  for (auto& peer : wanted)
+    if (std::none_of(measured.begin(), measured.end(), [&](const ping_time& way) { return way.peer == peer; }))
+      measured.push_back({peer, patience / 4});
 }
 
 std::map<peer_id, std::chrono::microseconds> ways_to(const std::vector<ping_time>& measured) {

@@ -66,10 +66,10 @@ struct route_estimate {
 /// - compute: blocks × 1/(steps_per_s × blocks of the span);
 /// - queue: the mean wait of an M/D/1 queue (Pollaczek and Khinchine's formula for a constant time of service), load /
 ///   (2 × (1 - load)) × the time of a pass through the server's whole span, with load at most 0.95;
-/// - a way between two servers: half the round trip that the one before announces, else the one behind, and what a
-/// token's
-///   bytes take where the one behind has said how fast they come from there; else an assumed one: the median of all
-///   that are known, and 1 ms where none is, so that fewer hops are better.
+/// - a way between two servers: half the round trip that the one before announces, else the one behind, and what the
+///   bytes of a token take where the one behind has said how fast they come from there; else an assumed one: the median
+///   of all that are known, and 1 ms where none is.
+/// A further hop has to save a millisecond more than it costs.
 /// Errors: missing_blocks ("blocks 16:24 have no server", and which list left out one that serves them),
 /// model_mismatch (naming both digests) where servers of other weights would have covered them.
 std::variant<route_estimate, caf::error> estimate_route(
@@ -95,6 +95,11 @@ std::variant<std::vector<planned_hop>, caf::error> plan_hops(
 std::vector<peer_id> ends_to_measure(
     const std::vector<server_record>& servers, const route_model& model, const route_options& options,
     const peer_id& start);
+
+/// Servers that were asked for and are not among the measured, since linking to them and a ping took too long: a round
+/// trip there is a quarter of that time at the least, and is taken for it.
+void add_far_ones(
+    std::vector<ping_time>& measured, const std::vector<peer_id>& wanted, std::chrono::milliseconds patience);
 
 /// Ways that a client measured itself, as round trips to where it sends, and from where it receives what a token's step
 /// carries.

@@ -156,7 +156,9 @@ seen_ways read_records_and_ways(
     const route_options& route) {
   onlooker node{options, peers};
   seen_ways result{node.records(), {}};
-  result.ways = node.ways(ends_to_measure(result.servers, model, route, {}));
+  const auto wanted = ends_to_measure(result.servers, model, route, {});
+  result.ways = node.ways(wanted);
+  add_far_ones(result.ways, wanted, measuring_time);
   return result;
 }
 

@@ -89,8 +89,10 @@ class search {
       : wanted_(request.wanted), between_(between), holders_(holders), rest_(wanted_, servers.size(), unreached) {
     for (const auto& s : servers)
       prices_.push_back(
-          {sane(s.queue) + (s.free_tokens < request.needed_tokens ? sane(request.full_penalty) : 0), sane(s.per_block),
-           sane(s.source_round_trip) / 2, sane(s.sink_round_trip) / 2, sane(s.least_round_trip) / 2});
+          {sane(s.queue) + (s.free_tokens < request.needed_tokens ? sane(request.full_penalty) : 0) +
+               sane(request.hop_cost),
+           sane(s.per_block), sane(s.source_round_trip) / 2, sane(s.sink_round_trip) / 2,
+           sane(s.least_round_trip) / 2});
   }
 
   plan run() {

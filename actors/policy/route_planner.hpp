@@ -43,6 +43,8 @@ struct plan_request {
   uint64_t needed_tokens = 0;
   /// Added for a server that seems full: what it announced may be out of date, so it stays the last choice.
   double full_penalty = 10;
+  /// Added for each hop: a chain of more servers is taken only where it saves more than that for each.
+  double hop_cost = 0;
 };
 
 /// Seconds of a round trip between two servers, named by their place in the list.  Asked as seldom as can be (of a
@@ -61,9 +63,9 @@ struct plan {
   std::vector<blocks> missing;    ///< which no server holds, or only excluded ones, in maximal ranges
 };
 
-/// Exact: no chain costs less by `source -> S1 + sum (queue + blocks x per_block + S_i -> S_i+1) + S_n -> sink`, with
-/// one way taken as half a round trip.  A server may be entered and left anywhere in its span, and come up twice.  Of
-/// chains that cost the same one with a server kept for longer is taken.
+/// Exact: no chain costs less by `source -> S1 + sum (hop_cost + queue + blocks x per_block + S_i -> S_i+1) + S_n ->
+/// sink`, with one way taken as half a round trip.  A server may be entered and left anywhere in its span, and come up
+/// twice.  Of chains that cost the same one with a server kept for longer is taken.
 ///
 /// How: branch and bound over (block, server).  What is left to be paid from a block on is bounded from below by the
 /// same problem with every way into a server as short as the shortest, which takes one step for each block of each

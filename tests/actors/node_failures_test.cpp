@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(a_node_whose_blocks_fail_ends_and_is_replaced) {
   BOOST_TEST(g.server_of_hop(0) == spare);
   const auto end = swarm.end_of(broken);
   BOOST_TEST_REQUIRE(end.has_value());
-  BOOST_TEST(sentence(*end) == "the blocks of this node failed: out of memory");
+  BOOST_TEST(sentence(*end).starts_with("the blocks of this node failed: "), sentence(*end));
   BOOST_TEST(!swarm.end_of(spare));
   // It has told the swarm: nobody plans with it any more.
   generation next{swarm};

@@ -85,19 +85,23 @@ struct probe_fixture {
 
 BOOST_FIXTURE_TEST_SUITE(probe, probe_fixture)
 
-BOOST_AUTO_TEST_CASE(a_link_is_pinged_at_once_and_every_ten_seconds_and_times_are_averaged) {
+BOOST_AUTO_TEST_CASE(a_link_is_pinged_when_it_comes_up_and_every_ten_seconds_and_delays_are_averaged) {
   auto& line = add(1, link_quality{40ms, 1e6f});
   BOOST_TEST(known().empty());
   link(1);
+  BOOST_TEST(line.pings == 3u);
   BOOST_TEST((known() == std::vector<ping_time>{{named(1), 40ms, 1e6f}}));
   line.quality = link_quality{80ms, 2e6f};
   time.pass(9s);
-  BOOST_TEST(line.pings == 1u);
-  time.pass(1s);
-  BOOST_TEST(line.pings == 2u);
-  BOOST_TEST((known() == std::vector<ping_time>{{named(1), 50ms, 2e6f}}));
-  time.pass(10s);
   BOOST_TEST(line.pings == 3u);
+  time.pass(1s);
+  BOOST_TEST(line.pings == 4u);
+  BOOST_TEST((known() == std::vector<ping_time>{{named(1), 50ms, 2e6f}}));
+  // What is shorter was disturbed by less.
+  line.quality = link_quality{38ms, 2e6f};
+  time.pass(10s);
+  BOOST_TEST(line.pings == 5u);
+  BOOST_TEST((known() == std::vector<ping_time>{{named(1), 38ms, 2e6f}}));
 }
 
 BOOST_AUTO_TEST_CASE(what_has_ended_is_forgotten_and_pinged_no_more) {
@@ -107,7 +111,7 @@ BOOST_AUTO_TEST_CASE(what_has_ended_is_forgotten_and_pinged_no_more) {
   time.settle();
   BOOST_TEST(known().empty());
   time.pass(60s);
-  BOOST_TEST(line.pings == 1u);
+  BOOST_TEST(line.pings == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(whoever_asks_for_servers_waits_until_they_were_linked_and_pinged) {

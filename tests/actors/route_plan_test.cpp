@@ -184,6 +184,26 @@ BOOST_AUTO_TEST_CASE(some_of_those_at_the_ends_are_worth_measuring) {
   BOOST_TEST(ends(named(3)) == "5 6 1 2 21 ");
 }
 
+BOOST_AUTO_TEST_CASE(a_further_hop_saves_a_millisecond_or_is_not_taken) {
+  std::vector<server_record> servers{serving(1, {0, 8}), serving(2, {0, 8}, 99)};
+  const auto chain_at = [&](std::chrono::microseconds back) {
+    servers[0].pings = {{named(2), 100us}};
+    route_knowledge known;
+    known.source = {{named(1), 100us}, {named(2), 1s}};
+    known.sink = {{named(1), back}, {named(2), 100us}};
+    return chain(planned(servers, known));
+  };
+  // Back to the client over the second server would take 0.1 ms, and directly half of this.
+  BOOST_TEST(chain_at(2000us) == "1[0:8]");
+  BOOST_TEST(chain_at(3000us) == "1[0:7] 2[7:8]");
+}
+
+BOOST_AUTO_TEST_CASE(who_takes_too_long_to_be_measured_is_far) {
+  std::vector<ping_time> ways{{named(1), 2ms}};
+  add_far_ones(ways, {named(1), named(2)}, 300ms);
+  BOOST_TEST((ways == std::vector<ping_time>{{named(1), 2ms}, {named(2), 75ms}}));
+}
+
 BOOST_AUTO_TEST_CASE(longer_steps_go_by_what_prompts_take) {
   std::vector<server_record> servers{serving(1, {0, 4}, 100), serving(2, {0, 8}, 50)};
   servers[0].forward_per_s = 1000;

@@ -266,7 +266,7 @@ void virtual_swarm::fail_once(size_t server) {
 }
 
 void virtual_swarm::break_block(size_t server) {
-  caf::anon_send_exit(nodes_[server].block, make_error(errc::compute_failed, "out of memory"));
+  caf::anon_send_exit(nodes_[server].block, caf::exit_reason::unhandled_exception);
 }
 
 std::optional<caf::error> virtual_swarm::end_of(size_t server) {

@@ -36,9 +36,9 @@ BOOST_FIXTURE_TEST_CASE(their_tokens_are_the_references, prompted_fixture) {
   auto local = words({"--local"});
   local.insert(local.begin(), {"generate", "--model", golden.folder()});
   BOOST_TEST(ids_of(run_corolla(local)) == text.greedy, boost::test_tools::per_element());
-  for (const auto& spans : {std::vector<std::string>{"0:4"}, {"0:1", "1:3", "3:4"}}) {
-    const swarm s{golden.folder(), spans};
-    for (const auto* chunk : {"1", "3", "7", "64"}) BOOST_TEST_CONTEXT(spans.size() << " servers, chunks of " << chunk)
+  for (const auto& cut : {std::vector<std::string>{"0:4"}, {"0:1", "1:3", "3:4"}}) {
+    const swarm s{golden.folder(), cut};
+    for (const auto* chunk : {"1", "3", "7", "64"}) BOOST_TEST_CONTEXT(cut.size() << " servers, chunks of " << chunk)
     BOOST_TEST(
         ids_of(s.run("generate", words({"--chunk-tokens", chunk}))) == text.greedy, boost::test_tools::per_element());
     // They do make a difference, and to no other text.

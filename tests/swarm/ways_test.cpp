@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(a_server_announces_how_far_those_behind_it_are) {
     const auto told = run_corolla({"swarm", "--peers", meeting_point.address(), "--json"});
     BOOST_TEST_REQUIRE(told.end.is(0), told.err);
     std::map<std::string, double> result;
-    for (const auto& model : json::parse(told.out).at("models"))
+    const auto all = json::parse(told.out);
+    for (const auto& model : all.at("models"))
       for (const auto& server : model.at("servers"))
         if (server.at("peer") == first.peer())
           for (const auto& ping : server.at("pings")) result[ping.at("peer")] = ping.at("ms");
