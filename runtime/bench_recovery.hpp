@@ -22,8 +22,8 @@ std::vector<bench_row> bench_recovery_stopped(const bench_settings& settings, cl
 /// the longest that the client waits for a token meanwhile.
 std::vector<bench_row> bench_recovery_leaving(const bench_settings& settings, client& through, bench_chain& chain);
 
-/// `recovery --grid`: each server of three killed, and stopped, at steps 1, 7 and 39 of 40; tokens against an
-/// undisturbed generation's.
+/// `recovery --grid`: each server of three lost in every way, at every third step of the first 40; tokens against the
+/// golden ones where the model's folder has them, else against those of an undisturbed generation in this process.
 std::vector<bench_row> bench_recovery_grid(const bench_settings& settings);
 
 }  // namespace corolla::runtime

@@ -16,11 +16,12 @@ struct bench_settings {
   std::string model;
   /// Threads that each process computes with.
   uint32_t threads = 1;
-  /// `recovery`: every kind of loss once with a small model, instead of times with a real one.
+  /// `recovery`: every kind of loss at many steps, for the tokens, instead of times.
   bool grid = false;
   /// `chain`: part of its delay by which each piece on a link is late or early, 0 to 1.
   double jitter = 0;
-  /// `chain`: decode steps in which no server may be replaced.
+  /// `chain`: decode steps in which no server may be replaced.  `recovery --grid`: at most so many at which servers are
+  /// struck.
   uint64_t steps = 1000;
   /// `chaos`: how long faults go on.
   double minutes = 2;

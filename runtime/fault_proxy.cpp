@@ -97,14 +97,29 @@ class fault_proxy::worker {
   }
   uint64_t passed(direction which) {
     uint64_t count = 0;
-    call([&] {
-      count = passed_before_[static_cast<size_t>(which)];
-      for (auto& c : connections_) count += c.passed(which);
-    });
+    call([&] { count = count_passed(which); });
     return count;
+  }
+  bool wait_until_passed(direction which, uint64_t bytes, std::chrono::milliseconds longest) {
+    std::future<void> then;
+    call([&] { then = waiters_.emplace_back(which, bytes).then.get_future(); });
+    return then.wait_for(longest) == std::future_status::ready;
   }
 
  private:
+  /// Of somebody who waits for bytes to be passed on.
+  struct waiter {
+    waiter(direction w, uint64_t b) : which(w), bytes(b) {}
+    direction which;
+    uint64_t bytes;
+    std::promise<void> then;
+  };
+
+  uint64_t count_passed(direction which) const {
+    auto count = passed_before_[static_cast<size_t>(which)];
+    for (const auto& c : connections_) count += c.passed(which);
+    return count;
+  }
   void run() {
     while (!stopping_) {
       wait();
@@ -119,6 +134,11 @@ class fault_proxy::worker {
           forget(*at);
           at = connections_.erase(at);
         }
+      std::erase_if(waiters_, [this](waiter& w) {
+        const bool is_over = count_passed(w.which) >= w.bytes;
+        if (is_over) w.then.set_value();
+        return is_over;
+      });
     }
     connections_.clear();
   }
@@ -185,6 +205,7 @@ class fault_proxy::worker {
   std::list<fault_connection> connections_;
   std::array<bool, 2> stalled_{};
   std::array<uint64_t, 2> passed_before_{};
+  std::vector<waiter> waiters_;
   uint64_t accepted_ = 0;
   clock::time_point accept_again_{};
   std::thread thread_;
@@ -225,6 +246,10 @@ size_t fault_proxy::connections() {
 
 uint64_t fault_proxy::passed(direction which) {
   return worker_->passed(which);
+}
+
+bool fault_proxy::wait_until_passed(direction which, uint64_t bytes, std::chrono::milliseconds longest) {
+  return worker_->wait_until_passed(which, bytes, longest);
 }
 
 }  // namespace corolla::runtime

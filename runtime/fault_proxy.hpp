@@ -67,6 +67,8 @@ class fault_proxy {
   size_t connections();
   /// Bytes that were passed on in this direction, of all connections so far.
   uint64_t passed(direction which);
+  /// Waits until there are so many; false where that takes longer than `longest`.
+  bool wait_until_passed(direction which, uint64_t bytes, std::chrono::milliseconds longest);
 
  private:
   class worker;

@@ -76,7 +76,7 @@ std::string numerics_of(const node_options& options) {
   return kernels + (options.dtype == model::dtype::bfloat16 ? "-bf16" : "-f32");
 }
 
-loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
+loaded_blocks load(const node_options& options, const span_loader& load_span, const std::atomic<bool>& stop) {
   auto look_up = [&stop] {
     if (stop) throw interrupted{};
   };
@@ -99,7 +99,7 @@ loaded_blocks load(const node_options& options, const std::atomic<bool>& stop) {
   {
     progress_line progress{"blocks " + to_string(blocks) + " of " + source->name()};
     model::span_options how{options.dtype, options.device, options.page_tokens, options.cache_tokens};
-    result.span = model::span::load(*source, blocks, how, [&](uint32_t done, uint32_t total) {
+    result.span = load_span(*source, blocks, how, [&](uint32_t done, uint32_t total) {
       look_up();
       progress.show(done, total);
     });
@@ -237,12 +237,12 @@ void get_ready(
   print_ready(address, served);
 }
 
-int serve(node_config& config, ending& end) {
+int serve(node_config& config, const span_loader& load_span, ending& end) {
   auto& options = config.options();
   std::optional<loaded_blocks> loaded;
   std::optional<served_blocks> served;
   if (options.serve) {
-    loaded = load(options, *end.flag());
+    loaded = load(options, load_span, *end.flag());
     served = loaded->served;
   }
   caf::actor_system system{config};
@@ -270,14 +270,14 @@ int serve(node_config& config, ending& end) {
 
 }  // namespace
 
-int run_node(node_config& config) {
+int run_node(node_config& config, const span_loader& load_span) {
   ending end;
   const auto drain_timeout = config.options().drain_timeout;
   signal_watch signals{[&end, drain_timeout](int signal) {
     return end.ask_for(/*drains=*/signal == SIGTERM) ? drain_timeout + drained_patience : end_patience;
   }};
   try {
-    return serve(config, end);
+    return serve(config, load_span, end);
   } catch (const interrupted&) {
     return exit_done;
   }

@@ -61,11 +61,14 @@ int bench(const arguments& args) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   app.add_flag(
-      "--grid", settings.grid,
-      "recovery: each of three servers killed and stopped at steps 1, 7 and 39, for the tokens");
+      "--grid", settings.grid, "recovery: each of three servers lost in every way at every third step, for the tokens");
   app.add_option("--jitter", jitter, "chain: part of its delay by which a piece is early or late: 20%");
-  app.add_option("--steps", settings.steps, "chain: decode steps in which no server may be replaced")
-      ->capture_default_str();
+  app.add_option(
+         "--steps", settings.steps,
+         "chain: decode steps in which no server may be replaced; recovery --grid: at most so many at which one is "
+         "lost")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--minutes", settings.minutes, "chaos: how long faults go on")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -129,6 +129,15 @@ BOOST_AUTO_TEST_CASE(a_rate_bounds_how_fast_bytes_arrive) {
   BOOST_TEST((clock_type::now() - begun >= 100ms));
 }
 
+BOOST_AUTO_TEST_CASE(one_can_wait_for_bytes_to_be_passed_on) {
+  through t{{.bytes_per_s = 100'000}};
+  send_what_goes(t.client, text(10'000));
+  BOOST_TEST(t.proxy.wait_until_passed(direction::to, 5000, patience));
+  BOOST_TEST(t.proxy.passed(direction::to) >= 5000u);
+  BOOST_TEST(!t.proxy.wait_until_passed(direction::to, 10'001, 0ms));
+  BOOST_TEST(t.proxy.wait_until_passed(direction::to, 10'000, patience));
+}
+
 BOOST_AUTO_TEST_CASE(after_so_many_bytes_both_ends_are_reset) {
   through t{{.cut_after_bytes = 1000}};
   send_what_goes(t.client, text(600));

@@ -15,6 +15,13 @@ std::vector<std::string> node_words(const std::filesystem::path& model, const st
   return words;
 }
 
+process start(const std::string& executable, const std::vector<std::string>& words, process_options options) {
+  auto command = words;
+  command.insert(command.begin(), executable);
+  options.environment.insert(options.environment.end(), {"OMP_WAIT_POLICY=passive", "OMP_NUM_THREADS=1"});
+  return process{command, options};
+}
+
 /// The value of " NAME=VALUE" in a ready line.
 std::string field(const std::string& line, const std::string& name) {
   const auto at = line.find(" " + name + "=");
@@ -30,10 +37,13 @@ std::filesystem::path tiny_model(std::string_view name) {
 }
 
 process start_corolla(const std::vector<std::string>& words, process_options options) {
-  auto command = words;
-  command.insert(command.begin(), corolla_executable());
-  options.environment.insert(options.environment.end(), {"OMP_WAIT_POLICY=passive", "OMP_NUM_THREADS=1"});
-  return process{command, options};
+  return start(corolla_executable(), words, std::move(options));
+}
+
+process start_node(
+    const std::string& executable, const std::filesystem::path& model, const std::vector<std::string>& options,
+    process_options how) {
+  return start(executable, node_words(model, options), std::move(how));
 }
 
 run_result run_corolla(const std::vector<std::string>& words, process_options options) {
@@ -43,7 +53,7 @@ run_result run_corolla(const std::vector<std::string>& words, process_options op
 }
 
 server::server(const std::filesystem::path& model, const std::vector<std::string>& options)
-    : child_{start_corolla(node_words(model, options))} {}
+    : server{start_node(corolla_executable(), model, options)} {}
 
 void server::wait_until_ready() {
   const auto line = child_.wait_for_line("ready ", patience);

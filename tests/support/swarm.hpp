@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/support/patience.hpp"
@@ -22,11 +23,17 @@ process start_corolla(const std::vector<std::string>& words, process_options opt
 /// The same to its end.
 run_result run_corolla(const std::vector<std::string>& words, process_options options = {});
 
+/// A node on a free port, computing with one thread; `executable` is `corolla`, or does as it does.
+process start_node(
+    const std::string& executable, const std::filesystem::path& model, const std::vector<std::string>& options,
+    process_options how = {});
+
 /// `corolla node`.
 class server {
  public:
   /// Starts it with `options` (such as "--node.blocks=0:1") on a free port.
   explicit server(const std::filesystem::path& model, const std::vector<std::string>& options = {});
+  explicit server(process node) : child_{std::move(node)} {}
 
   /// Waits for the ready line, which the others below need.  Throws std::runtime_error if it does not come.
   void wait_until_ready();

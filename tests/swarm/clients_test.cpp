@@ -71,21 +71,33 @@ void require_refused(process client, const std::string& what) {
 
 constexpr size_t whole_cache = 8192;
 constexpr std::chrono::milliseconds at_once{0};
-/// The server hears of a client's end a little later than this test.
-constexpr std::chrono::milliseconds until_noticed{30'000};
+/// Beyond what any of them is to wait.
+constexpr std::chrono::milliseconds as_long_as_it_takes{30'000};
+/// Servers hear of a client's end a little later than this test.
+constexpr std::chrono::seconds until_noticed{2};
+/// After which a client that says nothing is taken for lost.
+constexpr std::chrono::seconds silence{5};
 
-/// A client that ends by `signal` in the middle of a text leaves the whole cache to the next.
-void check_that_nothing_stays(int signal, exit_state expected) {
+/// A client that is struck by `signal` in the middle of a text leaves the whole cache to the next, on every server and
+/// within so long.  Returns it.
+process check_that_nothing_stays(int signal, std::chrono::milliseconds within) {
   const swarm s{tiny_model("bloom"), {"0:1", "1:2", "2:4"}, {"--node.cache_tokens=" + std::to_string(whole_cache)}};
   auto first = start_session(s, whole_cache, at_once);
   for (int i = 0; i < 3; ++i) require_token(first);
   require_refused(start_session(s, 1, at_once), "0 of 8192 are free");
+  auto second = start_session(s, whole_cache, as_long_as_it_takes);
   first.signal(signal);
-  const auto end = first.wait(patience);
+  const auto struck = std::chrono::steady_clock::now();
+  require_token(second);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - struck;
+  BOOST_TEST(took.count() <= std::chrono::duration<double>(within).count());
+  return first;
+}
+
+void check_end(process client, const exit_state& expected) {
+  const auto end = client.wait(patience);
   BOOST_TEST(end.exited == expected.exited);
   BOOST_TEST(end.code == expected.code);
-  auto second = start_session(s, whole_cache, until_noticed);
-  require_token(second);
 }
 
 }  // namespace
@@ -101,17 +113,21 @@ BOOST_AUTO_TEST_CASE(four_clients_at_once_get_what_each_would_get_alone) {
     running.push_back(std::async(
         std::launch::async, [&, i] { return generate(s, prompts[i % 2], greedy[i % 2].size(), in_the_middle); }));
   for (size_t i = 0; i < 4; ++i) BOOST_TEST(running[i].get().ids == greedy[i % 2], boost::test_tools::per_element());
-  auto whole = start_session(s, 192, until_noticed);
+  auto whole = start_session(s, 192, as_long_as_it_takes);
   require_token(whole);
   BOOST_TEST(whole.wait(patience).is(0));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_stopped_by_ctrl_c_closes_its_session_on_every_server) {
-  check_that_nothing_stays(SIGINT, {true, 1});
+  check_end(check_that_nothing_stays(SIGINT, until_noticed), {true, 1});
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_is_killed_leaves_nothing_on_any_server) {
-  check_that_nothing_stays(SIGKILL, {false, SIGKILL});
+  check_end(check_that_nothing_stays(SIGKILL, until_noticed), {false, SIGKILL});
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_has_stopped_leaves_nothing_on_any_server_when_its_silence_is_noticed) {
+  check_that_nothing_stays(SIGSTOP, silence + until_noticed);
 }
 
 }  // namespace corolla::tests

@@ -103,19 +103,19 @@ BOOST_FIXTURE_TEST_CASE(what_does_not_fit_is_refused_in_one_sentence, prompted_f
 BOOST_FIXTURE_TEST_CASE(a_substitute_gets_them_too, recovery_fixture) {
   const auto steps = golden.text("prompted").as_script();
   const auto prompts = model::safetensors_file{golden.deep_prompts()}.load("deep_prompts");
-  for (size_t hop = 0; hop < spans.size(); ++hop)
-    for (const size_t at : {1, 7, 38}) BOOST_TEST_CONTEXT("hop " << hop << " at step " << at) {
+  for (const uint32_t block : {0, 1, 3})
+    for (const size_t at : {1, 7, 38}) BOOST_TEST_CONTEXT("block " << block << " at step " << at) {
         servers.wait_for_servers(2);
-        scripted_session session{client, golden, steps, {}, /*spare=*/0, prompts};
+        scripted_session session{client, golden, steps, {}, {.deep_prompts = prompts}};
         session.run(0, at);
-        const auto victim = session.server_of(hop);
+        const auto victim = session.hop_with(block);
         session.start(at);
-        servers.strike(victim, SIGKILL);
+        servers.strike(victim.peer, SIGKILL);
         session.finish(at);
         session.run(at + 1, steps.size());
-        BOOST_TEST(session.num_recoveries(ranges[hop]) >= 1u, session.told());
-        session.check_counters();
-        servers.replace(victim);
+        BOOST_TEST(session.num_recoveries(victim.blocks) >= 1u, session.told());
+        session.check_counters({victim.blocks});
+        servers.replace(victim.peer);
       }
 }
 

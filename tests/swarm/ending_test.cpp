@@ -31,16 +31,28 @@ constexpr std::chrono::seconds promised{5};
 /// More than any test waits for.
 constexpr size_t long_text = 8000;
 
-void check_ends(process& child, int signal, int status = 0) {
+const std::string warning = "no other server has taken";
+
+/// What a node says at its end: whether sessions had nowhere to go.
+enum class last_word { nothing, sessions_are_left, either };
+
+void check_said(const process& child, last_word expected) {
+  const auto& said = child.errors();
+  if (expected == last_word::nothing || (expected == last_word::either && said.empty())) {
+    BOOST_TEST(said == "");
+    return;
+  }
+  BOOST_TEST(said.find(warning) != std::string::npos, said);
+  BOOST_TEST(std::ranges::count(said, '\n') == 1, said);
+}
+
+void check_ends(process& child, int signal, last_word expected = last_word::nothing, int status = 0) {
   child.signal(signal);
   exit_state end;
   BOOST_REQUIRE_NO_THROW(end = child.wait(promised));
   BOOST_TEST(end.exited, "signal " << end.code);
   BOOST_TEST(end.code == status, child.errors());
-  // All that a node may say: after SIGTERM its sessions have had nowhere to go.
-  const auto said = child.errors();
-  const bool tells_of_sessions = signal == SIGTERM && said.find("no other server has taken") != std::string::npos;
-  BOOST_TEST((said.empty() || (tells_of_sessions && std::ranges::count(said, '\n') == 1)), said);
+  check_said(child, expected);
 }
 
 /// Tells when a file is opened.
@@ -106,15 +118,40 @@ BOOST_DATA_TEST_CASE(an_idle_node_ends, data::make({SIGTERM, SIGINT}), signal) {
   for (auto& server : s.servers()) check_ends(server.child(), signal);
 }
 
-BOOST_AUTO_TEST_CASE(a_node_ends_while_a_client_generates_and_the_client_is_told) {
-  swarm s{tiny_model("bloom"), {"0:1", "1:4"}, room};
+/// The client has tokens from it until then, and is told when it has gone.
+BOOST_AUTO_TEST_CASE(without_another_server_a_node_serves_until_its_patience_ends_and_says_so) {
+  using std::chrono::steady_clock;
+  constexpr std::chrono::seconds drain_timeout{2};
+  auto options = room;
+  options.push_back("--node.drain_timeout=2s");
+  swarm s{tiny_model("bloom"), {"0:1", "1:4"}, options};
   // The client waits for another server as long as it may.
   auto client = start_long_text(s, {"--step-timeout-ms", "1000"});
-  check_ends(s.servers()[1].child(), SIGTERM);
+  auto& leaving = s.servers()[1].child();
+  leaving.signal(SIGTERM);
+  const auto told = steady_clock::now();
+  auto last_token = told;
+  while (auto line = client.read_line(patience))
+    if (line->starts_with("{\"id\"")) last_token = steady_clock::now();
+  BOOST_TEST((last_token - told >= drain_timeout - std::chrono::milliseconds{500}));
+  BOOST_TEST((last_token - told <= promised));
   BOOST_TEST(client.wait(patience).is(1));
   BOOST_TEST(client.errors().find("blocks 1:4 have no server") != std::string::npos, client.errors());
   BOOST_TEST(client.errors().find(s.servers()[1].peer()) != std::string::npos, client.errors());
-  check_ends(s.servers()[0].child(), SIGTERM);
+  BOOST_TEST(leaving.wait(patience).is(0), leaving.errors());
+  check_said(leaving, last_word::sessions_are_left);
+  // The client's end may not have come to the other one.
+  check_ends(s.servers()[0].child(), SIGTERM, last_word::either);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_whose_session_has_nowhere_to_go_ends_after_its_patience_and_not_before) {
+  using std::chrono::steady_clock;
+  swarm s{tiny_model("bloom"), {"0:1", "1:4"}, room};
+  auto client = start_long_text(s);
+  client.signal(SIGSTOP);
+  const auto told = steady_clock::now();
+  check_ends(s.servers()[1].child(), SIGTERM, last_word::sessions_are_left);
+  BOOST_TEST((steady_clock::now() - told >= std::chrono::seconds{3}));  // as config/node.ini has it
 }
 
 BOOST_AUTO_TEST_CASE(a_node_ends_while_it_loads) {
@@ -132,11 +169,11 @@ BOOST_AUTO_TEST_CASE(a_node_ends_while_a_server_and_a_client_have_stopped) {
   auto client = start_long_text(s);
   client.signal(SIGSTOP);
   s.servers()[1].child().signal(SIGSTOP);
-  check_ends(s.servers()[0].child(), SIGTERM);
+  check_ends(s.servers()[0].child(), SIGTERM, last_word::sessions_are_left);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_node_ends_while_a_peer_that_has_stopped_owes_it_a_read, owed_read) {
-  check_ends(servers.servers()[0].child(), SIGTERM);
+  check_ends(servers.servers()[0].child(), SIGTERM, last_word::sessions_are_left);
   // It did owe a read: the kernel had taken a part of what the node had to send, and the rest was left.
   const auto left = between.drain();
   BOOST_TEST_MESSAGE("left in the kernel: " << left << " of " << answer_bytes);
@@ -148,7 +185,7 @@ BOOST_FIXTURE_TEST_CASE(a_second_signal_ends_a_node_at_once, owed_read) {
   auto& node = servers.servers()[0].child();
   // It says goodbye for half a second at least.
   node.signal(SIGINT);
-  check_ends(node, SIGTERM, /*status=*/1);
+  check_ends(node, SIGTERM, last_word::nothing, /*status=*/1);
 }
 
 }  // namespace corolla::tests

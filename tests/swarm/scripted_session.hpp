@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,20 +17,40 @@ namespace corolla::tests {
 
 constexpr uint32_t chunk_tokens = 32;
 
+/// What a session is given besides what its steps need.
+struct session_extras {
+  uint32_t spare = 0;                    ///< positions
+  std::vector<actors::peer_id> allow{};  ///< servers; empty: any
+  double better_by = 1e9;                ///< no route is so much better than another
+  model::tensor deep_prompts{};
+};
+
 class scripted_session {
  public:
-  /// Of as many positions as the steps need, and `spare` ones; with deep prompts, where there are any.
   scripted_session(
-      driven_client& client, const long_golden& golden, script steps, overheard ears = {}, uint32_t spare = 0,
-      model::tensor deep_prompts = {})
+      driven_client& client, const long_golden& golden, script steps, overheard ears = {},
+      const session_extras& extras = {})
       : client_{client},
         tolerance_{golden.tolerance()},
         steps_{std::move(steps)},
-        route_{client, options(spare, std::move(deep_prompts)), std::move(ears)} {}
+        route_{client, options(extras), std::move(ears)},
+        at_first_{status().hops} {}
 
   size_t size() const { return steps_.size(); }
-  /// The server of a hop.
-  std::string server_of(size_t hop) { return route_.status().hops.at(hop).peer.to_string(); }
+  std::vector<actors::peer_id> servers() {
+    std::vector<actors::peer_id> result;
+    for (const auto& hop : status().hops) result.push_back(hop.peer);
+    return result;
+  }
+  /// The hop that has a block now.
+  hop_session hop_with(uint32_t block) {
+    const auto hops = status().hops;
+    const auto found = std::find_if(hops.begin(), hops.end(), [&](const actors::hop_status& hop) {
+      return hop.blocks.contains({block, block + 1});
+    });
+    BOOST_TEST_REQUIRE((found != hops.end()));
+    return {found->peer.to_string(), found->blocks};
+  }
 
   void start(size_t number) {
     const auto& s = steps_.at(number);
@@ -64,24 +83,30 @@ class scripted_session {
   }
 
   actors::route_status status() { return route_.status(); }
+  /// Of each hop.
+  std::vector<actors::session_status> counters() { return route_.audit(); }
 
-  /// After the last step: hops that were not replaced have computed each step once and restored nothing, and the others
-  /// are where they are.
-  void check_counters() {
+  /// After the last step, where `struck` were lost or made late and no other blocks: nothing else was replaced but
+  /// single hops that a machine which stood still for a moment made late.  Those that were not replaced have computed
+  /// each step once and restored nothing, and the first of them had each row once from the client; the others are where
+  /// they are.
+  void check_counters(const std::vector<model::block_range>& struck) {
     // In this order, since who was struck at the last step may be replaced meanwhile.
-    const auto hops = route_.audit();
-    std::set<uint32_t> replaced;
-    for (const auto& recovery : status().recoveries)
-      for (auto block = recovery.blocks.begin; block < recovery.blocks.end; ++block) replaced.insert(block);
-    for (const auto& hop : hops) {
+    const auto counters = route_.audit();
+    const auto now = status();
+    auto hops = now.hops;
+    hops.insert(hops.end(), at_first_.begin(), at_first_.end());
+    for (const auto& recovery : now.recoveries) check_extent(recovery, struck, hops);
+    for (const auto& hop : counters) {
       if (hop.blocks.empty()) continue;  // it has not been yet
-      BOOST_TEST_CONTEXT("blocks " << to_string(hop.blocks)) {
+      BOOST_TEST_CONTEXT("blocks " << to_string(hop.blocks) << ": " << told()) {
         BOOST_TEST(hop.last == num_steps());
         BOOST_TEST(hop.position == steps_.back().end());
-        if (!replaced.contains(hop.blocks.begin)) {
-          BOOST_TEST(hop.steps == num_steps());
-          BOOST_TEST(hop.restored == 0u);
-        }
+        const auto replaces = [&](const actors::recovery_report& r) { return r.blocks.contains(hop.blocks); };
+        if (std::any_of(now.recoveries.begin(), now.recoveries.end(), replaces)) continue;
+        BOOST_TEST(hop.steps == num_steps());
+        BOOST_TEST(hop.restored == 0u);
+        BOOST_TEST(hop.client_bytes == (hop.blocks.begin == 0 ? num_bytes() : 0u));
       }
     }
   }
@@ -104,13 +129,25 @@ class scripted_session {
   }
 
  private:
-  actors::route_options options(uint32_t spare, model::tensor deep_prompts) const {
+  static void check_extent(
+      const actors::recovery_report& recovery, const std::vector<model::block_range>& struck,
+      const std::vector<actors::hop_status>& hops) {
+    const auto holds = [&](const model::block_range& range) { return range.contains(recovery.blocks); };
+    const auto is_hop = [&](const actors::hop_status& hop) { return hop.blocks == recovery.blocks; };
+    const bool was_struck = recovery.blocks.empty() || std::any_of(struck.begin(), struck.end(), holds);
+    const bool was_late = recovery.late && std::any_of(hops.begin(), hops.end(), is_hop);
+    BOOST_TEST((was_struck || was_late), "blocks " << to_string(recovery.blocks) << " were replaced");
+  }
+
+  actors::route_options options(const session_extras& extras) const {
     actors::route_options result;
-    result.deep_prompts = std::move(deep_prompts);
     result.batch = static_cast<uint32_t>(steps_.front().ids.size());
     for (const auto& s : steps_) result.max_length = std::max(result.max_length, s.end());
-    result.max_length += spare;
+    result.max_length += extras.spare;
     result.chunk_tokens = chunk_tokens;
+    result.allow = extras.allow;
+    result.deep_prompts = extras.deep_prompts;
+    result.better_by = extras.better_by;
     return result;
   }
   uint64_t num_steps() const {
@@ -119,10 +156,18 @@ class scripted_session {
     return count;
   }
 
+  /// Of all rows that go into the first hop.
+  uint64_t num_bytes() const {
+    uint64_t tokens = 0;
+    for (const auto& s : steps_) tokens += s.ids.size() * s.ids.front().size();
+    return tokens * static_cast<uint64_t>(client_.ends().hidden_size()) * sizeof(float);
+  }
+
   driven_client& client_;
   double tolerance_;
   script steps_;
   driven_route route_;
+  std::vector<actors::hop_status> at_first_;
 };
 
 }  // namespace corolla::tests

@@ -19,7 +19,7 @@ constexpr size_t at = 5;
 
 struct sessions_fixture {
   long_golden golden{"llama3-rope"};
-  spare_swarm<server> servers{golden.folder(), spans, /*copies=*/2};
+  spare_swarm<server> servers{golden.folder(), single_blocks, /*copies=*/2};
   driven_client client{golden.folder(), servers.address()};
   script steps = golden.text("of_40").as_script();
   scripted_session session{client, golden, steps};
@@ -59,20 +59,20 @@ BOOST_FIXTURE_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_
   session.run(0, at);
   const auto all = told();
   if (was_late()) return;
-  BOOST_TEST(all.size() == 2 * spans.size());
+  BOOST_TEST(all.size() == 2 * single_blocks.size());
   size_t busy = 0;
   for (const auto& [peer, server] : all) busy += server.at("sessions").size();
-  BOOST_TEST(busy == spans.size());
+  BOOST_TEST(busy == single_blocks.size());
   std::set<std::string> ids, clients;
   uint64_t of_first = 0;
-  for (size_t hop = 0; hop < spans.size(); ++hop) BOOST_TEST_CONTEXT("hop " << hop) {
-      const auto s = sessions_fixture::only_session(all.at(session.server_of(hop)));
+  for (uint32_t hop = 0; hop < single_blocks.size(); ++hop) BOOST_TEST_CONTEXT("hop " << hop) {
+      const auto s = sessions_fixture::only_session(all.at(session.hop_with(hop).peer));
       ids.insert(s.at("session").get<std::string>());
       clients.insert(s.at("client").get<std::string>());
       BOOST_TEST(s.at("session").get<std::string>().size() == 32u);
       BOOST_TEST(s.at("state") == "running");
-      BOOST_TEST(number(s, "begin") == ranges[hop].begin);
-      BOOST_TEST(number(s, "end") == ranges[hop].end);
+      BOOST_TEST(number(s, "begin") == hop);
+      BOOST_TEST(number(s, "end") == hop + 1);
       BOOST_TEST(number(s, "applied") == chunks + at - 1);
       BOOST_TEST(number(s, "steps") == chunks + at - 1);
       BOOST_TEST(number(s, "position") == steps[at - 1].end());
@@ -82,7 +82,7 @@ BOOST_FIXTURE_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_
       BOOST_TEST((number(s, "server_bytes") > 0) == (hop != 0));
       if (hop == 0) of_first = number(s, "client_bytes");
     }
-  BOOST_TEST(ids.size() == spans.size());
+  BOOST_TEST(ids.size() == single_blocks.size());
   BOOST_TEST(clients.size() == 1u);
   // Each token's row once, in float32.
   BOOST_TEST(of_first == steps[at - 1].end() * uint64_t(client.ends().hidden_size()) * sizeof(float));
@@ -96,18 +96,18 @@ BOOST_FIXTURE_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_
 BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_substitute_all, sessions_fixture) {
   session.run(0, at);
   const auto before = told();
-  const auto victim = session.server_of(1);
+  const auto victim = session.hop_with(1).peer;
   session.start(at);
   servers.strike(victim, SIGKILL);
   session.finish(at);
-  const auto survivor = [&](const auto& all, size_t hop) {
-    return sessions_fixture::only_session(all.at(session.server_of(hop)));
+  const auto survivor = [&](const auto& all, uint32_t hop) {
+    return sessions_fixture::only_session(all.at(session.hop_with(hop).peer));
   };
   session.run(at + 1, at + 3);
   const auto after = told();
   if (was_late()) return;
   const auto position = steps[at + 2].end();
-  for (const size_t hop : {0, 2}) BOOST_TEST_CONTEXT("hop " << hop) {
+  for (const uint32_t hop : {0, 2, 3}) BOOST_TEST_CONTEXT("hop " << hop) {
       const auto was = survivor(before, hop), is = survivor(after, hop);
       BOOST_TEST(is.at("session") == was.at("session"));
       BOOST_TEST(number(is, "restored") == 0u);
@@ -119,7 +119,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_sub
   const auto row = uint64_t(client.ends().hidden_size()) * sizeof(float);
   BOOST_TEST(number(survivor(after, 0), "client_bytes") == position * row);
 
-  BOOST_TEST(session.server_of(1) != victim);
+  BOOST_TEST(session.hop_with(1).peer != victim);
   const auto substitute = survivor(after, 1);
   // It has computed the step under way, unless the victim had.
   const auto restored = number(substitute, "restored"), computed = number(substitute, "steps");
@@ -133,7 +133,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_sub
 
 BOOST_FIXTURE_TEST_CASE(a_server_that_does_not_answer_is_shown_as_such, sessions_fixture) {
   session.run(0, 1);
-  const auto hung = session.server_of(1);
+  const auto hung = session.hop_with(1).peer;
   servers.strike(hung, SIGSTOP);
   const auto all = told();
   servers.strike(hung, SIGCONT);
@@ -145,7 +145,7 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_does_not_answer_is_shown_as_such, sessions
       told += server.contains("sessions") ? 1 : 0;
   }
   BOOST_TEST(told == all.size() - all.count(hung));
-  BOOST_TEST(told == 2 * spans.size() - 1);
+  BOOST_TEST(told == 2 * single_blocks.size() - 1);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_arguments_give_one_sentence) {
