@@ -24,8 +24,7 @@ static constexpr size_t max_accepted = 1024;
 void fail(session_pointer self, errc code, const std::string& text) {
   auto& state = self->state;
   self->send(state.config.events, failed_atom::value, session_failed{state.config.id, code, text});
-  for (auto& waiting : state.accepted) waiting.answer.deliver(make_error(code, text));
-  state.accepted.clear();
+  state.answer_all(make_error(code, text));
   self->quit();
 }
 
@@ -202,15 +201,7 @@ caf::result<taken> take_prompts(session_pointer self, model::tensor& prompts) {
         errc::bad_tensor, "deep prompts of shape " + model::to_string(prompts.dims()) + ", and the session awaits " +
                               model::to_string(wanted));
   state.awaits_prompts = false;
-  auto promise = self->make_response_promise<taken>();
-  self->request(config.block, caf::infinite, prompts_atom::value, block_prompts{config.cache, std::move(prompts)})
-      .then(
-          [promise](taken done) mutable { promise.deliver(done); },
-          [self, promise](const caf::error& reason) mutable {
-            promise.deliver(reason);
-            block_failed(self, reason);
-          });
-  return promise;
+  return give_block(self, prompts_atom::value, block_prompts{config.cache, std::move(prompts)}, [] {});
 }
 
 // -- going out ------------------------------------------------------------------------------------------------------

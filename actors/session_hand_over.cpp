@@ -172,23 +172,12 @@ void look_whether_complete(session_pointer self) {
 }
 
 caf::result<taken> write(session_pointer self, step& part) {
-  auto& state = self->state;
-  auto promise = self->make_response_promise<taken>();
-  ++state.unwritten;
-  self->request(
-          state.config.block, caf::infinite, write_atom::value,
-          cache_write{state.config.cache, part.block, part.position, std::move(part.hidden)})
-      .then(
-          [self, promise](taken done) mutable {
-            --self->state.unwritten;
-            promise.deliver(done);
-            look_whether_complete(self);
-          },
-          [self, promise](const caf::error& reason) mutable {
-            promise.deliver(reason);
-            block_failed(self, reason);
-          });
-  return promise;
+  ++self->state.unwritten;
+  cache_write work{self->state.config.cache, part.block, part.position, std::move(part.hidden)};
+  return give_block(self, write_atom::value, std::move(work), [self] {
+    --self->state.unwritten;
+    look_whether_complete(self);
+  });
 }
 
 }  // namespace
