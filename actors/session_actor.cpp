@@ -137,7 +137,7 @@ caf::error judge_restored(const session_state& state, const step& s) {
   if (!state.restoring || s.epoch != state.order->epoch() || state.chunk_tokens != 0)
     return make_error(errc::stale, name + " came, and none are awaited of epoch " + std::to_string(s.epoch));
   if (auto text = misfit(state.config, s); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
-  if (s.seq != state.order->last() || s.position != state.restore_begun || num_tokens(s) == 0 ||
+  if (s.seq != state.order->last() || s.position != state.restore_begun || num_tokens(s) == 0 || !s.hypo_ids.empty() ||
       uint64_t{s.position} + num_tokens(s) > s.until || s.until > state.config.max_length ||
       (state.restore_until != 0 && s.until != state.restore_until))
     return make_error(errc::protocol_violation, name + " came out of their order");

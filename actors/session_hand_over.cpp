@@ -143,9 +143,10 @@ caf::error judge(const session_state& state, const step& part) {
   const auto expected = begins ? config.blocks.begin : state.chunk_block;
   const bool in_turn = part.restores == restored_part::cache ? part.block == expected
                                                              : expected == config.blocks.end && !config.last_hop;
-  if (!in_turn || (begins ? tokens == 0 : tokens != state.chunk_tokens) || part.seq != state.order->last() ||
-      part.position != state.restore_begun || uint64_t{part.position} + tokens > part.until ||
-      part.until > config.max_length || (state.restore_until != 0 && part.until != state.restore_until))
+  if (!in_turn || !part.hypo_ids.empty() || (begins ? tokens == 0 : tokens != state.chunk_tokens) ||
+      part.seq != state.order->last() || part.position != state.restore_begun ||
+      uint64_t{part.position} + tokens > part.until || part.until > config.max_length ||
+      (state.restore_until != 0 && part.until != state.restore_until))
     return make_error(errc::protocol_violation, name + " were handed over out of their order");
   if (part.restores == restored_part::cache) {
     // Its bytes take credit, and so bound what waits for the block.

@@ -59,7 +59,7 @@ struct session_state {
   std::optional<outlet> out;         // to the next hop
   std::optional<outlet> substitute;  // that is being restored beside it
   std::deque<accepted_step> accepted;
-  size_t asked = 0;  // the first so many of `accepted` are at the block
+  size_t asked = 0;                                     // the first so many of `accepted` are at the block
   std::deque<caf::typed_response_promise<taken>> kept;  // of what the block was given to keep, oldest first
   uint64_t steps = 0;
   uint64_t dropped = 0;

@@ -190,7 +190,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_has_proved_nothing_is_read_in_small_pieces_and_
   descriptor stranger{near};
   // The beginning of a record that never ends: all of it is there before the first read.
   auto record = std::string{"\x16\x03\x01\x40\x00", 5} + std::string(3 * limits::unproved_read_bytes - 5, 'a');
-  BOOST_REQUIRE(::send(stranger.get(), record.data(), record.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(record.size()));
+  BOOST_REQUIRE(
+      ::send(stranger.get(), record.data(), record.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(record.size()));
   auto reader = spawn(far, server, /*dialled=*/false);
   auto deadline = std::chrono::steady_clock::now() + patience;
   auto now = status(reader);
