@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <span>
@@ -13,6 +15,7 @@
 
 #include "actors/wire/little_endian.hpp"
 #include "actors/wire/messages.hpp"
+#include "tests/fuzz/message_readers.hpp"
 #include "tests/support/allocations.hpp"
 
 namespace corolla::tests {
@@ -266,6 +269,19 @@ BOOST_AUTO_TEST_CASE(a_count_without_what_it_counts_allocates_nothing_beyond_its
     auto announcement = by_hand{}.zeros(state_in_announcement - 1).number(uint8_t{1});
     refuses(std::type_identity<announcement_body>{}, by_hand{announcement}.number(count));
     refuses(std::type_identity<announcement_body>{}, by_hand{announcement}.number(1u).number(count));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_fuzzers_corpus_has_a_body_of_each_kind_that_is_read) {
+  static_assert(std::size(message_readers) == std::tuple_size_v<bodies>);
+  for (size_t place = 0; place < std::size(message_readers); ++place) {
+    const auto& [name, read] = message_readers[place];
+    std::ifstream in{
+        std::string{COROLLA_SOURCE_DIR} + "/tests/fuzz/corpus/messages/" + std::string{name}, std::ios::binary};
+    const std::vector<char> file{std::istreambuf_iterator<char>{in}, {}};
+    BOOST_TEST_REQUIRE(!file.empty(), name);
+    BOOST_TEST(static_cast<size_t>(file[0]) == place, name);
+    BOOST_TEST(read(std::as_bytes(std::span{file}.subspan(1))), name);
   }
 }
 
