@@ -21,6 +21,7 @@ block_actor::behavior_type silent_block(block_actor::pointer self) {
       },
       [](read_atom, const cache_read&) { return model::tensor{}; },
       [](write_atom, const cache_write&) { return taken{}; },
+      [](prompts_atom, const block_prompts&) { return taken{}; },
       [](status_atom) { return block_status{}; }};
 }
 

@@ -305,7 +305,10 @@ class scene : private surroundings {
     check_events();
     const auto now = asker.ask<session_status>(session_, status_atom::value);
     over_ = !now->value;
-    if (over_) return REQUIRE(judge_->is_all_answered());
+    if (over_) {
+      REQUIRE(judge_->is_all_answered());
+      return;
+    }
     check_status(*now->value);
     if (!judge_->is_all_answered()) return;
     sent_seq_ = judge_->last();

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,8 +40,8 @@ class session_judge {
       auto& next = unjudged_.front();
       REQUIRE(!(next.answer->value && next.answer->error));
       if (!next.answer->value) continue;
-      if (next.prompts.rank() > 0)
-        take_prompts(next.prompts);
+      if (next.prompts)
+        take_prompts(*next.prompts);
       else if (next.what.restores != restored_part::none)
         take_restored(next.what);
       else if (next.what.seq > last_)
@@ -71,7 +72,7 @@ class session_judge {
 
   struct unjudged {
     step what;
-    model::tensor prompts;
+    std::optional<model::tensor> prompts;
     answer_ptr<taken> answer;
   };
 
