@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_number_that_names_no_error_is_refused) {
 
 BOOST_AUTO_TEST_CASE(a_dtype_that_is_no_activation_and_rows_that_do_not_exist_are_refused) {
   auto step = [](uint8_t rows, uint8_t dtype) { return by_hand{}.zeros(28).number(rows).number(dtype).zeros(25); };
-  auto open = [](uint8_t dtype) { return by_hand{}.zeros(88).number(dtype).zeros(142); };
+  auto open = [](uint8_t dtype) { return by_hand{}.zeros(88).number(dtype).zeros(146); };
   for (int n = 0; n < 256; ++n) {
     auto number = static_cast<uint8_t>(n);
     auto floating = n >= static_cast<int>(model::dtype::float32) && n <= static_cast<int>(model::dtype::float16);

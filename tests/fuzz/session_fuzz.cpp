@@ -298,13 +298,13 @@ class scene : private surroundings {
 
   void check() {
     time.settle();
-    judge_->follow();
+    const auto now = asker.ask<session_status>(session_, status_atom::value);
+    over_ = !now->value;
+    judge_->follow(over_);
     for (const auto& [epoch, last, answer] : relinks_)
       if (answer->value) relinked_[epoch] = last;
     for (auto& way : found->ways) way.check(*judge_, relinked_);
     check_events();
-    const auto now = asker.ask<session_status>(session_, status_atom::value);
-    over_ = !now->value;
     if (over_) {
       REQUIRE(judge_->is_all_answered());
       return;

@@ -34,8 +34,9 @@ class session_judge {
     unjudged_.push_back({{}, std::move(prompts), std::move(answer)});
   }
 
-  /// Follows what has been answered by now.
-  void follow() {
+  /// Follows what has been answered by now.  Of a session that is over it is not known which of two steps of one number
+  /// was the one that was taken and failed, and which was dropped.
+  void follow(bool is_over) {
     for (; !unjudged_.empty() && !unjudged_.front().answer->pending(); unjudged_.pop_front()) {
       auto& next = unjudged_.front();
       REQUIRE(!(next.answer->value && next.answer->error));
@@ -44,7 +45,7 @@ class session_judge {
         take_prompts(*next.prompts);
       else if (next.what.restores != restored_part::none)
         take_restored(next.what);
-      else if (next.what.seq > last_)
+      else if (next.what.seq > last_ && (!is_over || fits(next.what)))
         take(next.what);
     }
   }
@@ -82,19 +83,26 @@ class session_judge {
     blocks_.set_prompts(cache_, prompts);
   }
 
+  static uint32_t tokens_of(const step& s) { return static_cast<uint32_t>(s.hidden.dim(1)); }
+  bool goes_alone(const step& s) const {
+    return s.position < position_ || tokens_of(s) == 0 || !s.hypo_ids.empty();
+  }
+  bool fits(const step& s) const {
+    if (s.hidden.rank() != 3 || s.hidden.dim(0) != config_.batch || s.hidden.dim(2) != hidden_size) return false;
+    for (const auto text : s.hypo_ids)
+      if (text >= config_.batch || s.hypo_ids.size() != config_.batch) return false;
+    return may_begin() && s.seq == last_ + 1 && s.done <= last_ && s.done >= last_alone_ && s.position <= position_ &&
+           s.position + tokens_of(s) <= config_.max_length && (!goes_alone(s) || s.done == last_);
+  }
+
   void take(const step& s) {
-    const auto tokens = static_cast<uint32_t>(s.hidden.dim(1));
-    REQUIRE(may_begin() && s.seq == last_ + 1 && s.done <= last_ && s.done >= last_alone_);
-    REQUIRE(s.position <= position_ && s.position + tokens <= config_.max_length);
-    if (s.position < position_ || tokens == 0 || !s.hypo_ids.empty()) {
-      REQUIRE(s.done == last_);
-      last_alone_ = s.seq;
-    }
+    REQUIRE(fits(s));
+    if (goes_alone(s)) last_alone_ = s.seq;
     auto after = states_.at(last_);
     if (!s.hypo_ids.empty())
       for (size_t i = 0; i < after.size(); ++i) after[i] = states_.at(last_).at(s.hypo_ids[i]);
     last_ = s.seq;
-    position_ = s.position + tokens;
+    position_ = s.position + tokens_of(s);
     auto output = s;
     output.hidden = run(s);
     append(after, s.position, output.hidden);
