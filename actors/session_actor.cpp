@@ -164,6 +164,9 @@ caf::error accept_next(session_state& state, const step& s, bool& old) {
   if (old || verdict == policy::verdict::stale || verdict == policy::verdict::gap) return refusal(state, verdict, s);
   if (auto text = misfit(state.config, s); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
   if (verdict != policy::verdict::apply) return refusal(state, verdict, s);
+  if (state.restoring && (state.restore_until == 0 || state.restore_begun != state.restore_until))
+    return make_error(
+        errc::protocol_violation, "step " + std::to_string(s.seq) + " came before all that restores the session");
   state.order->accept(header);
   // What is still to go to a new next hop is kept, even where the client had it from the one before.
   state.log->advance(std::min(s.done, state.out->sent()));

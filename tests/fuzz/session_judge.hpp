@@ -24,7 +24,8 @@ class session_judge {
       : config_{config},
         blocks_{config.blocks, hidden_size, cache_tokens, std::make_shared<fake_span::controls>()},
         cache_{blocks_.reserve(config.blocks, config.batch, config.max_length).value()},
-        last_{config.done} {
+        last_{config.done},
+        is_restored_{!config.restoring} {
     states_[last_].resize(config.batch);
   }
 
@@ -91,7 +92,7 @@ class session_judge {
     if (s.hidden.rank() != 3 || s.hidden.dim(0) != config_.batch || s.hidden.dim(2) != hidden_size) return false;
     for (const auto text : s.hypo_ids)
       if (text >= config_.batch || s.hypo_ids.size() != config_.batch) return false;
-    return may_begin() && s.seq == last_ + 1 && s.done <= last_ && s.done >= last_alone_ && s.position <= position_ &&
+    return may_begin() && is_restored_ && s.seq == last_ + 1 && s.done <= last_ && s.done >= last_alone_ && s.position <= position_ &&
            s.position + tokens_of(s) <= config_.max_length && (!goes_alone(s) || s.done == last_);
   }
 
@@ -117,7 +118,10 @@ class session_judge {
     REQUIRE(end <= s.until && s.until <= config_.max_length);
     const bool ends_chunk =
         s.restores != restored_part::cache || (config_.last_hop && s.block + 1 == config_.blocks.end);
-    if (ends_chunk && end == s.until) position_ = s.until;
+    if (ends_chunk && end == s.until) {
+      position_ = s.until;
+      is_restored_ = true;
+    }
     if (s.restores == restored_part::cache) return blocks_.write_cache(cache_, s.block, s.position, s.hidden);
     restored_steps_ += s.restores == restored_part::rows ? 1 : 0;
     append(states_.at(last_), s.position, s.restores == restored_part::rows ? run(s) : s.hidden);
@@ -174,6 +178,7 @@ class session_judge {
   std::deque<unjudged> unjudged_;
   bool has_prompts_ = false;
   uint64_t last_;
+  bool is_restored_;
   uint32_t position_ = 0;
   uint64_t last_alone_ = 0;
   uint64_t restored_steps_ = 0;

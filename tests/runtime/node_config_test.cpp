@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_node_that_listens_where_nobody_can_dial_must_say_what_oth
                                "at which others reach this machine");
       args.push_back("--node.announce=0.0.0.0:80");
       BOOST_TEST(refusal(args) == "node.announce=0.0.0.0:80 is an address that nobody can dial");
-      args.back() = "--node.announce=[::]:80";
+      args.back() = "--node.announce=[\"[::]:80\"]";
       BOOST_TEST(refusal(args) == "node.announce=[::]:80 is an address that nobody can dial");
       args.back() = "--node.announce=example.org:80";
       BOOST_TEST(refusal(args) == "(taken)");
