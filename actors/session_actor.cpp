@@ -134,7 +134,7 @@ caf::error refusal(const session_state& state, policy::verdict verdict, const st
 // Rows that this session's block is to compute before its first step.
 caf::error judge_restored(const session_state& state, const step& s) {
   const auto name = "rows from " + std::to_string(s.position) + " of " + std::to_string(s.until) + " to restore";
-  if (!state.restoring || s.epoch != state.order->epoch() || state.chunk_tokens != 0)
+  if (!state.restoring || s.epoch != state.order->epoch() || state.chunk_block != 0)
     return make_error(errc::stale, name + " came, and none are awaited of epoch " + std::to_string(s.epoch));
   if (auto text = misfit(state.config, s); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
   if (s.seq != state.order->last() || s.position != state.restore_begun || num_tokens(s) == 0 || !s.hypo_ids.empty() ||

@@ -134,7 +134,8 @@ void go_on(session_pointer self) {
 caf::error judge(const session_state& state, const step& part) {
   const auto& config = state.config;
   const auto name = "tokens from " + std::to_string(part.position) + " of " + std::to_string(part.until);
-  if (!state.restoring || config.next_restoring || part.epoch != state.order->epoch())
+  const bool has_rows = state.restore_begun > 0 && state.chunk_block == 0;
+  if (!state.restoring || config.next_restoring || has_rows || part.epoch != state.order->epoch())
     return make_error(
         errc::stale, name + " were handed over, and none are awaited of epoch " + std::to_string(part.epoch));
   if (part.hidden.rank() != 3) return make_error(errc::bad_tensor, name + " came in another shape than [B, T, C]");

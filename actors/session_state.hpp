@@ -78,7 +78,7 @@ struct session_state {
   uint32_t restored = 0;       // tokens computed, or taken over
   // Where it takes over: of the chunk that is coming.
   uint32_t chunk_tokens = 0;
-  uint32_t chunk_block = 0;  // the next; 0: a chunk begins
+  uint32_t chunk_block = 0;  // the next; 0: no part has come yet
   uint32_t unwritten = 0;    // parts that the block has not taken
   // When the block's next answer, and the next hop's, is overdue.
   alarm::time_point block_due = alarm::never;
