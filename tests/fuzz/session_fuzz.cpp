@@ -95,7 +95,7 @@ class scene : private surroundings {
       case 8:
         return ask(restore_atom::value, restore_request{target(), near(sent_seq_)});
       case 9:
-        return relink(target(), near(sent_seq_));
+        return relink();
       case 10:
         return ask(prepare_atom::value, target());
       case 11:
@@ -251,6 +251,10 @@ class scene : private surroundings {
     upstream_ = request.upstream;
     sent_seq_ = answer->value->last;
     sent_position_ = answer->value->position;
+  }
+  void relink() {
+    const auto to = target();
+    relink(to, near(sent_seq_));
   }
   void relink(const edge_target& to, uint64_t last) {
     attach();  // a client can ask for nothing before
