@@ -102,9 +102,7 @@ void check_row(frame_type type, const cells& row) {
     const auto& classes = row[2];
     const auto& stream = row[3];
     const auto [least, most] = lengths(row[4]);
-    const auto is_class = [&](const char* name) {
-      return classes == "any" || classes.find(name) != std::string::npos;
-    };
+    const auto is_class = [&](const char* name) { return classes == "any" || classes.find(name) != std::string::npos; };
     const bool in_class[] = {is_class("control"), is_class("step"), is_class("bulk")};
     const bool on_none = stream == "0" || stream == "any", on_one = stream != "0";
     BOOST_TEST((stream == "0" || stream == "any" || stream.starts_with("one")), stream);
@@ -182,8 +180,7 @@ BOOST_AUTO_TEST_CASE(the_keys_that_do_not_count_for_a_digest_are_all_told) {
   const auto in_code = found_in(code.substr(list, end_of_list - list), "\"(\\w+)\"");
   const auto begin = grammar().find("less these keys"), end = grammar().find("What a GGUF", begin);
   BOOST_TEST_REQUIRE((begin != std::string::npos && end != std::string::npos));
-  BOOST_TEST(
-      found_in(grammar().substr(begin, end - begin), "`(\\w+)`") == in_code, boost::test_tools::per_element());
+  BOOST_TEST(found_in(grammar().substr(begin, end - begin), "`(\\w+)`") == in_code, boost::test_tools::per_element());
   BOOST_TEST(in_code.size() > 30u);
 }
 
