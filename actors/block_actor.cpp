@@ -234,9 +234,9 @@ caf::result<taken> write_cache(block_pointer self, const cache_write& what) {
 }
 
 caf::result<taken> set_prompts(block_pointer self, const block_prompts& given) {
-  auto& state = self->state;
-  return with_place<taken>(state, given.cache, "deep prompts", [&](place& p) {
-    state.span->set_prompts(given.cache, given.prompts);
+  return with_place<taken>(self->state, given.cache, "deep prompts", [&](place& p) -> caf::result<taken> {
+    if (!model::all_finite(given.prompts)) return make_error(errc::not_finite, "a deep prompt is not a finite number");
+    self->state.span->set_prompts(given.cache, given.prompts);
     own(self, p);
     return taken{};
   });

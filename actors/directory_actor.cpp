@@ -83,7 +83,7 @@ bool same_but_for_figures(const server_record& a, const server_record& b) {
   return !differs_for_watchers(a, b) && a.model == b.model && a.model_name == b.model_name &&
          a.model_blocks == b.model_blocks && a.dtype == b.dtype && a.cache_tokens == b.cache_tokens &&
          a.steps_per_s == b.steps_per_s && a.forward_per_s == b.forward_per_s && a.numerics == b.numerics &&
-         a.software == b.software && a.lifetime == b.lifetime;
+         a.adapters == b.adapters && a.software == b.software && a.lifetime == b.lifetime;
 }
 
 /// Signs what this node serves with a number that is newer than any before, and tells everybody.

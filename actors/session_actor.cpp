@@ -24,8 +24,7 @@ static constexpr size_t max_accepted = 1024;
 void fail(session_pointer self, errc code, const std::string& text) {
   auto& state = self->state;
   self->send(state.config.events, failed_atom::value, session_failed{state.config.id, code, text});
-  for (auto& waiting : state.accepted) waiting.answer.deliver(make_error(code, text));
-  state.accepted.clear();
+  state.answer_all(make_error(code, text));
   self->quit();
 }
 
@@ -135,10 +134,10 @@ caf::error refusal(const session_state& state, policy::verdict verdict, const st
 // Rows that this session's block is to compute before its first step.
 caf::error judge_restored(const session_state& state, const step& s) {
   const auto name = "rows from " + std::to_string(s.position) + " of " + std::to_string(s.until) + " to restore";
-  if (!state.restoring || s.epoch != state.order->epoch() || state.chunk_tokens != 0)
+  if (!state.restoring || s.epoch != state.order->epoch() || state.chunk_block != 0)
     return make_error(errc::stale, name + " came, and none are awaited of epoch " + std::to_string(s.epoch));
   if (auto text = misfit(state.config, s); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
-  if (s.seq != state.order->last() || s.position != state.restore_begun || num_tokens(s) == 0 ||
+  if (s.seq != state.order->last() || s.position != state.restore_begun || num_tokens(s) == 0 || !s.hypo_ids.empty() ||
       uint64_t{s.position} + num_tokens(s) > s.until || s.until > state.config.max_length ||
       (state.restore_until != 0 && s.until != state.restore_until))
     return make_error(errc::protocol_violation, name + " came out of their order");
@@ -165,6 +164,9 @@ caf::error accept_next(session_state& state, const step& s, bool& old) {
   if (old || verdict == policy::verdict::stale || verdict == policy::verdict::gap) return refusal(state, verdict, s);
   if (auto text = misfit(state.config, s); !text.empty()) return make_error(errc::bad_tensor, std::move(text));
   if (verdict != policy::verdict::apply) return refusal(state, verdict, s);
+  if (state.restoring && (state.restore_until == 0 || state.restore_begun != state.restore_until))
+    return make_error(
+        errc::protocol_violation, "step " + std::to_string(s.seq) + " came before all that restores the session");
   state.order->accept(header);
   // What is still to go to a new next hop is kept, even where the client had it from the one before.
   state.log->advance(std::min(s.done, state.out->sent()));
@@ -202,15 +204,7 @@ caf::result<taken> take_prompts(session_pointer self, model::tensor& prompts) {
         errc::bad_tensor, "deep prompts of shape " + model::to_string(prompts.dims()) + ", and the session awaits " +
                               model::to_string(wanted));
   state.awaits_prompts = false;
-  auto promise = self->make_response_promise<taken>();
-  self->request(config.block, caf::infinite, prompts_atom::value, block_prompts{config.cache, std::move(prompts)})
-      .then(
-          [promise](taken done) mutable { promise.deliver(done); },
-          [self, promise](const caf::error& reason) mutable {
-            promise.deliver(reason);
-            block_failed(self, reason);
-          });
-  return promise;
+  return give_block(self, prompts_atom::value, block_prompts{config.cache, std::move(prompts)}, [] {});
 }
 
 // -- going out ------------------------------------------------------------------------------------------------------

@@ -134,7 +134,8 @@ void go_on(session_pointer self) {
 caf::error judge(const session_state& state, const step& part) {
   const auto& config = state.config;
   const auto name = "tokens from " + std::to_string(part.position) + " of " + std::to_string(part.until);
-  if (!state.restoring || config.next_restoring || part.epoch != state.order->epoch())
+  const bool has_rows = state.restore_begun > 0 && state.chunk_block == 0;
+  if (!state.restoring || config.next_restoring || has_rows || part.epoch != state.order->epoch())
     return make_error(
         errc::stale, name + " were handed over, and none are awaited of epoch " + std::to_string(part.epoch));
   if (part.hidden.rank() != 3) return make_error(errc::bad_tensor, name + " came in another shape than [B, T, C]");
@@ -143,9 +144,10 @@ caf::error judge(const session_state& state, const step& part) {
   const auto expected = begins ? config.blocks.begin : state.chunk_block;
   const bool in_turn = part.restores == restored_part::cache ? part.block == expected
                                                              : expected == config.blocks.end && !config.last_hop;
-  if (!in_turn || (begins ? tokens == 0 : tokens != state.chunk_tokens) || part.seq != state.order->last() ||
-      part.position != state.restore_begun || uint64_t{part.position} + tokens > part.until ||
-      part.until > config.max_length || (state.restore_until != 0 && part.until != state.restore_until))
+  if (!in_turn || !part.hypo_ids.empty() || (begins ? tokens == 0 : tokens != state.chunk_tokens) ||
+      part.seq != state.order->last() || part.position != state.restore_begun ||
+      uint64_t{part.position} + tokens > part.until || part.until > config.max_length ||
+      (state.restore_until != 0 && part.until != state.restore_until))
     return make_error(errc::protocol_violation, name + " were handed over out of their order");
   if (part.restores == restored_part::cache) {
     // Its bytes take credit, and so bound what waits for the block.
@@ -172,23 +174,12 @@ void look_whether_complete(session_pointer self) {
 }
 
 caf::result<taken> write(session_pointer self, step& part) {
-  auto& state = self->state;
-  auto promise = self->make_response_promise<taken>();
-  ++state.unwritten;
-  self->request(
-          state.config.block, caf::infinite, write_atom::value,
-          cache_write{state.config.cache, part.block, part.position, std::move(part.hidden)})
-      .then(
-          [self, promise](taken done) mutable {
-            --self->state.unwritten;
-            promise.deliver(done);
-            look_whether_complete(self);
-          },
-          [self, promise](const caf::error& reason) mutable {
-            promise.deliver(reason);
-            block_failed(self, reason);
-          });
-  return promise;
+  ++self->state.unwritten;
+  cache_write work{self->state.config.cache, part.block, part.position, std::move(part.hidden)};
+  return give_block(self, write_atom::value, std::move(work), [self] {
+    --self->state.unwritten;
+    look_whether_complete(self);
+  });
 }
 
 }  // namespace

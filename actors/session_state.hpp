@@ -41,8 +41,16 @@ struct session_state {
   session_state(const session_state&) = delete;
   session_state& operator=(const session_state&) = delete;
   ~session_state() {
-    for (auto& waiting : accepted) waiting.answer.deliver(make_error(errc::unknown_session, "the session has ended"));
+    answer_all(make_error(errc::unknown_session, "the session has ended"));
     caf::anon_send(config.block, release_atom::value, config.cache);
+  }
+
+  /// Whoever sent what the block has not taken yet: each of them holds credit until it is answered.
+  void answer_all(const caf::error& reason) {
+    for (auto& waiting : accepted) waiting.answer.deliver(reason);
+    for (auto& answer : kept) answer.deliver(reason);
+    accepted.clear();
+    kept.clear();
   }
 
   session_config config;
@@ -51,7 +59,8 @@ struct session_state {
   std::optional<outlet> out;         // to the next hop
   std::optional<outlet> substitute;  // that is being restored beside it
   std::deque<accepted_step> accepted;
-  size_t asked = 0;  // the first so many of `accepted` are at the block
+  size_t asked = 0;                                     // the first so many of `accepted` are at the block
+  std::deque<caf::typed_response_promise<taken>> kept;  // of what the block was given to keep, oldest first
   uint64_t steps = 0;
   uint64_t dropped = 0;
   uint64_t client_bytes = 0;  // of tensors that the client sent
@@ -69,7 +78,7 @@ struct session_state {
   uint32_t restored = 0;       // tokens computed, or taken over
   // Where it takes over: of the chunk that is coming.
   uint32_t chunk_tokens = 0;
-  uint32_t chunk_block = 0;  // the next; 0: a chunk begins
+  uint32_t chunk_block = 0;  // the next; 0: no part has come yet
   uint32_t unwritten = 0;    // parts that the block has not taken
   // When the block's next answer, and the next hop's, is overdue.
   alarm::time_point block_due = alarm::never;
@@ -95,6 +104,23 @@ void restored(session_pointer self);
 std::string misfit(const session_config& config, const step& s);
 /// The block cannot go on with this session.
 void block_failed(session_pointer self, const caf::error& reason);
+/// Gives the block something to keep for the session; `then` is called once it has taken it.
+template <class Atom, class What>
+caf::result<taken> give_block(session_pointer self, Atom what, What given, std::function<void()> then) {
+  auto promise = self->make_response_promise<taken>();
+  self->state.kept.push_back(promise);
+  self->request(self->state.config.block, caf::infinite, what, std::move(given))
+      .then(
+          // Answers come in the order of requests: the block takes such things at once.
+          [self, then = std::move(then)](taken done) {
+            auto answer = std::move(self->state.kept.front());
+            self->state.kept.pop_front();
+            answer.deliver(done);
+            then();
+          },
+          [self](const caf::error& reason) { block_failed(self, reason); });
+  return promise;
+}
 
 namespace edges {
 

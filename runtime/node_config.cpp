@@ -13,6 +13,7 @@
 #include "crypto/swarm.hpp"
 #include "runtime/caf_defaults.hpp"
 #include "runtime/errors.hpp"
+#include "runtime/hosts.hpp"
 #include "runtime/nearest.hpp"
 #include "runtime/threads.hpp"
 
@@ -69,10 +70,6 @@ constexpr std::array<std::string_view, 13> serving_options{
     "node.cache_tokens", "node.page_tokens", "node.log_bytes", "node.max_sessions",
     "node.max_length",   "node.max_batch",   "node.pass_rows", "node.max_alloc_timeout",
     "node.drain_timeout"};
-
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
 
 /// The parts between commas: one `--node.peers=A,B` gives two.
 std::vector<std::string> split(const std::vector<std::string>& values) {
@@ -225,6 +222,7 @@ void node_config::complete() {
   complete_model();
   complete_network();
   complete_swarm();
+  refuse_what_nobody_can_dial();
   complete_limits();
   options_.log = {raw_.log_level, raw_.log_format, raw_.log_file, raw_.name};
 }
@@ -326,6 +324,17 @@ void node_config::complete_swarm() {
   for (const auto& text : options_.announce)
     if (const auto where = crypto::address::parse_host_port(text); !is_loopback(where->host))
       refuse("node.announce", "node.announce=" + beyond(text));
+}
+
+void node_config::refuse_what_nobody_can_dial() const {
+  if (is_wildcard(options_.host) && options_.announce.empty())
+    refuse(
+        "node.host", "node.host=" + raw_.host +
+                         " is where the node listens, and nobody can dial it: set node.announce to the HOST:PORT at "
+                         "which others reach this machine");
+  for (const auto& text : options_.announce)
+    if (is_wildcard(crypto::address::parse_host_port(text)->host))
+      refuse("node.announce", "node.announce=" + text + " is an address that nobody can dial");
 }
 
 void node_config::complete_limits() {

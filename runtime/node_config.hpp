@@ -50,6 +50,7 @@ class node_config : public caf::actor_system_config {
   void refuse_what_serving_needs() const;
   void complete_network();
   void complete_swarm();
+  void refuse_what_nobody_can_dial() const;
   void complete_limits();
 
   /// Throws usage_error with the place where `key` ("node.host") was given.

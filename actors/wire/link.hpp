@@ -21,6 +21,7 @@ struct link_status {
   link_info info;
   traffic counters;
   std::chrono::microseconds round_trip{0};  ///< of the last ping; 0: none yet
+  size_t largest_read = 0;                  ///< bytes that came at once
 };
 
 using frame_atom = caf::atom_constant<caf::atom("frame")>;

@@ -2,7 +2,9 @@
 // in tests.  It keeps whom it owes an answer, and sees to it that all of them get one.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -70,7 +72,7 @@ class link_driver : private link_events {
   link_status status() const {
     auto counters = core_->counters();
     counters.queued_bytes += connection_->unsent();
-    return {info_, counters, round_trip_};
+    return {info_, counters, round_trip_, largest_read_};
   }
 
   void close(errc code, std::string text) {
@@ -79,6 +81,7 @@ class link_driver : private link_events {
   }
 
   void receive(std::span<const std::byte> bytes) {
+    largest_read_ = std::max(largest_read_, bytes.size());
     core_->receive(bytes, now());
     pump();
   }
@@ -188,6 +191,7 @@ class link_driver : private link_events {
   std::unordered_map<outbox::ticket, caf::typed_response_promise<taken>> unsent_;
   std::deque<caf::typed_response_promise<link_quality>> pings_;
   std::chrono::microseconds round_trip_{0};
+  size_t largest_read_ = 0;
 };
 
 }  // namespace corolla::actors::wire

@@ -12,6 +12,7 @@
 
 #include "actors/wire/messages.hpp"
 #include "actors/wire/peer.hpp"
+#include "tests/support/played_link.hpp"
 
 using namespace corolla;
 using namespace corolla::tests;
@@ -25,23 +26,6 @@ const session_status& only(const answer_ptr<session_list>& told) {
   BOOST_REQUIRE_EQUAL(told->value->total, 1u);
   BOOST_REQUIRE_EQUAL(told->value->sessions.size(), 1u);
   return told->value->sessions[0];
-}
-
-/// What a peer actor gave its link.
-struct given {
-  std::vector<wire::outgoing> frames;
-  std::string fault;  // it was told to end for
-};
-
-wire::link_actor::behavior_type recording_link(wire::link_actor::pointer, std::shared_ptr<given> all) {
-  return {
-      [all](wire::frame_atom, const wire::outgoing& frame) {
-        all->frames.push_back(frame);
-        return taken{};
-      },
-      [](wire::consumed_atom, uint64_t, uint32_t) {}, [](ping_atom) { return link_quality{}; },
-      [](status_atom) { return wire::link_status{}; },
-      [all](close_atom, errc, const std::string& text) { all->fault = text; }};
 }
 
 /// Takes every link, and never tells of its sessions.

@@ -112,6 +112,31 @@ BOOST_FIXTURE_TEST_CASE(parts_that_do_not_fit_or_are_not_the_restorers_are_refus
   BOOST_TEST(client->restored.empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(who_is_restored_from_rows_takes_nothing_over, handing_fixture) {
+  hand_over_three_tokens();
+  auto part = parts()[0];
+  part.position = 1;
+  part.hidden = part.hidden.slice(1, 1, 3);
+  auto session = open_successor();
+  auto rows = restored_rows(0, 1, /*until=*/3);
+  rows.from = new_upstream;
+  BOOST_TEST(send(session, rows)->value.has_value());
+  BOOST_TEST(is_refused(session, part, errc::stale));
+  BOOST_TEST(client->restored.empty());
+  rows = restored_rows(1, 2, /*until=*/3);
+  rows.from = new_upstream;
+  BOOST_TEST(send(session, rows)->value.has_value());
+  BOOST_TEST(client->restored.size() == 1u);
+}
+
+BOOST_FIXTURE_TEST_CASE(whoever_handed_something_over_is_answered_when_the_successor_ends_meanwhile, handing_fixture) {
+  hand_over_three_tokens();
+  auto session = open_successor();
+  const auto part = start(session, parts()[0]);
+  upstream.tell(session, close_atom::value);  // before the block has had its turn
+  BOOST_TEST(part->failed_with(errc::unknown_session), part->text());
+}
+
 BOOST_FIXTURE_TEST_CASE(what_the_cache_holds_no_more_is_not_handed_over, handing_fixture) {
   auto session = open();
   send(session, chunk(0, 3));

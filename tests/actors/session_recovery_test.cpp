@@ -133,6 +133,11 @@ BOOST_FIXTURE_TEST_CASE(rows_out_of_their_order_and_steps_before_the_last_row_ar
   BOOST_TEST(send(session, restored_rows(1, 1, /*until=*/4))->failed_with(errc::protocol_violation));
   auto early = chunk(3, 1);
   BOOST_TEST(send(session, early)->failed_with(errc::position_mismatch));
+  early.position = 0;
+  BOOST_TEST(send(session, early)->failed_with(errc::protocol_violation));
+  auto ordered = restored_rows(1, 1, /*until=*/3);
+  ordered.hypo_ids = {0};
+  BOOST_TEST(send(session, ordered)->failed_with(errc::protocol_violation));
   BOOST_TEST(send(session, restored_rows(1, 2, /*until=*/3))->value.has_value());
   BOOST_TEST(send(session, restored_rows(0, 1, /*until=*/3))->failed_with(errc::stale));
   BOOST_TEST(send(session, early)->value.has_value());

@@ -188,6 +188,23 @@ BOOST_AUTO_TEST_CASE(the_oldest_unproved_connection_makes_room) {
   BOOST_TEST(now.displaced == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(the_oldest_of_all_makes_room_where_no_address_has_too_many) {
+  listen(/*per_address=*/100, /*in_all=*/3);
+  std::vector<descriptor> first;
+  for (uint64_t i = 1; i <= 3; ++i) {
+    first.push_back(connect());
+    BOOST_TEST(eventually([i](const auto& status) { return status.accepted == i; }));
+  }
+  BOOST_TEST(status().displaced == 0u);
+  auto newest = connect();
+  BOOST_TEST(wait_for_end(first.front().get()));
+  auto now = status();
+  BOOST_TEST(now.accepted == 4u);
+  BOOST_TEST(now.unproved == 3u);
+  BOOST_TEST(now.displaced == 1u);
+  serve_somebody();
+}
+
 BOOST_AUTO_TEST_CASE(five_hundred_idle_connections_are_cheap_and_leave_nothing_behind) {
   // The limit is set aside, so that all of them are held at once.
   listen(/*per_address=*/500, /*in_all=*/500);

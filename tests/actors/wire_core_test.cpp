@@ -196,6 +196,21 @@ BOOST_AUTO_TEST_CASE(a_message_larger_than_messages_may_be) {
   expect_goodbye("larger than was allowed");
 }
 
+BOOST_AUTO_TEST_CASE(prompts_in_a_class_that_they_must_not_have) {
+  sut.send(frame_type::open, 1);
+  sut.send(frame_type::prompts, 1, priority::bulk, announcing(8));
+  sut.send(frame_type::data, 1, priority::bulk, number(1));
+  BOOST_TEST(sut.end.record.messages.size() == 2u);
+  BOOST_TEST(sut.end.record.messages.back().payload->size() == 8u);
+  sut.send(frame_type::prompts, 1, priority::step, announcing(8));
+  expect_goodbye("a class that its type must not have");
+}
+
+BOOST_AUTO_TEST_CASE(prompts_on_a_stream_that_never_began) {
+  sut.send(frame_type::prompts, 1, priority::bulk, announcing(8));
+  expect_goodbye("stream");
+}
+
 BOOST_AUTO_TEST_CASE(streams_of_the_wrong_parity_or_that_have_ended_or_never_began) {
   for (auto [first, second, words] : {std::tuple{uint64_t{2}, uint64_t{0}, "wrong parity"}, {3, 1, "has ended"}}) {
     core_and_test other;

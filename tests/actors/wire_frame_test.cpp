@@ -65,6 +65,11 @@ BOOST_AUTO_TEST_CASE(every_rule_of_a_type_is_checked) {
   BOOST_TEST(wrong(frame_type::data, priority::bulk, 0, 1));
   BOOST_TEST(wrong(frame_type::step, priority::step, 3, 1));
   BOOST_TEST(wrong(frame_type::step, priority::step, 4, 0));
+  BOOST_TEST(!wrong(frame_type::prompts, priority::bulk, 4, 1));
+  BOOST_TEST(wrong(frame_type::prompts, priority::bulk, 3, 1));
+  BOOST_TEST(wrong(frame_type::prompts, priority::bulk, 4, 0));
+  BOOST_TEST(wrong(frame_type::prompts, priority::step, 4, 1));
+  BOOST_TEST(wrong(frame_type::prompts, priority::control, 4, 1));
   BOOST_TEST(wrong(frame_type::open, priority::control, limits::body_bytes + 1, 1));
   BOOST_TEST(wrong(frame_type::open, static_cast<priority>(3), 0, 1));
   BOOST_TEST(wrong(frame_type::goodbye, priority::control, 0, 0));

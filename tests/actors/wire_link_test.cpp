@@ -1,6 +1,8 @@
 // Real links over loopback TCP with TLS.
 #include <boost/test/unit_test.hpp>
 
+#include <sys/socket.h>
+
 #include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -65,6 +67,12 @@ struct two_ends {
         [&](link_message& got) { result = std::move(got.message); },
         [&](caf::down_msg& down) { BOOST_FAIL("a link ended: " << describe(down.reason)); },
         caf::after(patience) >> [] { BOOST_FAIL("no message came"); });
+    return result;
+  }
+  link_status status(const link_actor& link) {
+    link_status result;
+    self->request(link, patience, status_atom::value)
+        .receive([&](link_status& got) { result = got; }, [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
     return result;
   }
   void open_stream(const link_actor& link, uint64_t stream) {
@@ -177,6 +185,31 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_never_ends_is_ended) {
   BOOST_TEST(wait_for_end(silent.get()));
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_that_has_proved_nothing_is_read_in_small_pieces_and_then_in_large_ones) {
+  auto [near, far] = connected_sockets();
+  descriptor stranger{near};
+  // The beginning of a record that never ends: all of it is there before the first read.
+  auto record = std::string{"\x16\x03\x01\x40\x00", 5} + std::string(3 * limits::unproved_read_bytes - 5, 'a');
+  BOOST_REQUIRE(
+      ::send(stranger.get(), record.data(), record.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(record.size()));
+  auto reader = spawn(far, server, /*dialled=*/false);
+  auto deadline = std::chrono::steady_clock::now() + patience;
+  auto now = status(reader);
+  // Each answer has been through the thread that reads.
+  while (now.counters.bytes_received < record.size() && std::chrono::steady_clock::now() < deadline)
+    now = status(reader);
+  BOOST_TEST(now.counters.bytes_received == record.size());
+  BOOST_TEST(now.largest_read == limits::unproved_read_bytes);
+
+  constexpr size_t size = size_t{8} << 20;
+  connect();
+  BOOST_TEST(status(from_dialler).largest_read <= limits::unproved_read_bytes);
+  open_stream(from_dialler, 1);
+  self->send(from_dialler, frame_atom::value, step_with(pattern(size), 1, priority::bulk));
+  BOOST_TEST(next_message().payload->size() == size);
+  BOOST_TEST(status(from_server).largest_read > limits::unproved_read_bytes);
+}
+
 BOOST_AUTO_TEST_CASE(goodbye_carries_its_reason_to_the_other_end) {
   connect();
   self->send(from_dialler, close_atom::value, errc::duplicate_link, std::string{"another link is up"});
@@ -210,10 +243,7 @@ BOOST_AUTO_TEST_CASE(behind_a_peer_that_stops_to_read_the_queue_stays_below_its_
   self->request(sut, patience, frame_atom::value, step_with(pattern(size_t{1} << 20), 1, priority::bulk))
       .receive([](taken) {}, [&](caf::error& reason) { refused += code_of(reason) == errc::overloaded ? 1 : 0; });
   BOOST_TEST(refused == 1);
-  self->request(sut, patience, status_atom::value)
-      .receive(
-          [](link_status& status) { BOOST_TEST(status.counters.queued_bytes <= ceiling + 2 * limits::piece_bytes); },
-          [](caf::error& reason) { BOOST_FAIL(describe(reason)); });
+  BOOST_TEST(status(sut).counters.queued_bytes <= ceiling + 2 * limits::piece_bytes);
   auto begin = std::chrono::steady_clock::now();
   self->send(sut, close_atom::value, errc::stopping, std::string{"the node ends"});
   BOOST_TEST((code_of(next_down().reason) == errc::stopping));

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <span>
@@ -13,6 +15,7 @@
 
 #include "actors/wire/little_endian.hpp"
 #include "actors/wire/messages.hpp"
+#include "tests/fuzz/message_readers.hpp"
 #include "tests/support/allocations.hpp"
 
 namespace corolla::tests {
@@ -208,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_number_that_names_no_error_is_refused) {
 
 BOOST_AUTO_TEST_CASE(a_dtype_that_is_no_activation_and_rows_that_do_not_exist_are_refused) {
   auto step = [](uint8_t rows, uint8_t dtype) { return by_hand{}.zeros(28).number(rows).number(dtype).zeros(25); };
-  auto open = [](uint8_t dtype) { return by_hand{}.zeros(88).number(dtype).zeros(142); };
+  auto open = [](uint8_t dtype) { return by_hand{}.zeros(88).number(dtype).zeros(146); };
   for (int n = 0; n < 256; ++n) {
     auto number = static_cast<uint8_t>(n);
     auto floating = n >= static_cast<int>(model::dtype::float32) && n <= static_cast<int>(model::dtype::float16);
@@ -266,6 +269,19 @@ BOOST_AUTO_TEST_CASE(a_count_without_what_it_counts_allocates_nothing_beyond_its
     auto announcement = by_hand{}.zeros(state_in_announcement - 1).number(uint8_t{1});
     refuses(std::type_identity<announcement_body>{}, by_hand{announcement}.number(count));
     refuses(std::type_identity<announcement_body>{}, by_hand{announcement}.number(1u).number(count));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_fuzzers_corpus_has_a_body_of_each_kind_that_is_read) {
+  static_assert(std::size(message_readers) == std::tuple_size_v<bodies>);
+  for (size_t place = 0; place < std::size(message_readers); ++place) {
+    const auto& [name, read] = message_readers[place];
+    std::ifstream in{
+        std::string{COROLLA_SOURCE_DIR} + "/tests/fuzz/corpus/messages/" + std::string{name}, std::ios::binary};
+    const std::vector<char> file{std::istreambuf_iterator<char>{in}, {}};
+    BOOST_TEST_REQUIRE(!file.empty(), name);
+    BOOST_TEST(static_cast<size_t>(file[0]) == place, name);
+    BOOST_TEST(read(std::as_bytes(std::span{file}.subspan(1))), name);
   }
 }
 

@@ -134,7 +134,34 @@ BOOST_AUTO_TEST_CASE(a_local_node_refuses_to_be_reached_from_elsewhere_and_says_
   for (const auto* host : {"127.0.0.1", "127.0.0.2", "::1", "[::1]", "localhost"})
     BOOST_TEST(refusal({"--node.model=m", "--node.host=" + std::string{host}}) == "(taken)");
   BOOST_TEST(contains(refusal({"--node.model=m", "--node.announce=example.org:80"}), "--node.swarm=open"));
-  BOOST_TEST(refusal({"--node.model=m", "--node.host=0.0.0.0", "--node.swarm=open"}) == "(taken)");
+  BOOST_TEST(refusal({"--node.model=m", "--node.host=192.168.1.2", "--node.swarm=open"}) == "(taken)");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_listens_where_nobody_can_dial_must_say_what_others_dial) {
+  const temp_dir dir;
+  const auto file = dir.write("node.ini", "[node]\nmodel=\"m\"\n\nhost=\"0.0.0.0\"\nswarm=\"open\"\n").string();
+  const std::vector<arguments> swarms{
+      {"--node.model=m", "--node.swarm=open"},
+      {"--node.serve=false", "--node.swarm=open"},
+      {"--node.model=m", "--node.swarm=private", "--node.swarm_id=swarm-" + id, "--node.certificate=c",
+       "--node.identity=i"}};
+  for (const auto& swarm : swarms)
+    for (const std::string host : {"0.0.0.0", "0", "::", "[::]", "0::0", "::ffff:0.0.0.0"}) {
+      auto args = swarm;
+      args.push_back("--node.host=" + host);
+      BOOST_TEST(
+          refusal(args) == "node.host=" + host +
+                               " is where the node listens, and nobody can dial it: set node.announce to the HOST:PORT "
+                               "at which others reach this machine");
+      args.push_back("--node.announce=0.0.0.0:80");
+      BOOST_TEST(refusal(args) == "node.announce=0.0.0.0:80 is an address that nobody can dial");
+      args.back() = "--node.announce=[\"[::]:80\"]";
+      BOOST_TEST(refusal(args) == "node.announce=[::]:80 is an address that nobody can dial");
+      args.back() = "--node.announce=example.org:80";
+      BOOST_TEST(refusal(args) == "(taken)");
+    }
+  BOOST_TEST(refusal({"--config-file=" + file}).starts_with(file + ":4: node.host=0.0.0.0 "));
+  BOOST_TEST(refusal({"--config-file=" + file, "--node.host=10.0.0.0"}) == "(taken)");
 }
 
 BOOST_AUTO_TEST_CASE(a_private_swarm_needs_id_certificate_and_identity_and_no_other_takes_them) {
@@ -145,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_private_swarm_needs_id_certificate_and_identity_and_no_ot
       contains(refusal({"--node.model=m", "--node.swarm=private", swarm, "--node.certificate=c"}), "node.identity"));
   const auto options = read(
       {"--node.model=m", "--node.swarm=private", swarm, "--node.certificate=c", "--node.identity=i",
-       "--node.host=0.0.0.0"});
+       "--node.host=0.0.0.0", "--node.announce=example.org:80"});
   BOOST_TEST(options.swarm.certificate == "c");
   BOOST_TEST(contains(refusal({"--node.model=m", swarm}), "node.swarm=private alone"));
   BOOST_TEST(

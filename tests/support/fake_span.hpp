@@ -86,6 +86,7 @@ class fake_span final : public model::span {
     const auto tokens = static_cast<size_t>(rows.dim(1));
     if (rows.rank() != 3 || rows.dim(0) != s.batch || rows.dim(2) != 1 || position > s.length(block))
       throw std::invalid_argument("rows that do not fit");
+    if (!model::all_finite(rows)) throw std::invalid_argument("not finite");
     for (uint32_t b = 0; b < s.batch; ++b) {
       auto& states = s.rows[b][block];
       states.resize(position);

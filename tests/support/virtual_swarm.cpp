@@ -7,7 +7,6 @@
 #include "actors/block_actor.hpp"
 #include "actors/directory_actor.hpp"
 #include "actors/wire/convert.hpp"
-#include "actors/wire/peer.hpp"
 #include "tests/support/seeded_random.hpp"
 
 namespace corolla::tests {
@@ -32,15 +31,15 @@ dialer_actor::behavior_type dialer(dialer_actor::pointer) {
   return {[](dial_atom, const std::string&, uint16_t port) { return int{port}; }};
 }
 
-model::model_digests digests() {
+}  // namespace
+
+model::model_digests virtual_swarm::digests() {
   model::model_digests result;
   result.model.fill(1);
   result.blocks.resize(virtual_swarm::num_blocks);
   for (size_t i = 0; i < result.blocks.size(); ++i) result.blocks[i].fill(static_cast<uint8_t>(i + 2));
   return result;
 }
-
-}  // namespace
 
 virtual_swarm::virtual_swarm(std::chrono::microseconds delay) : delay_{delay} {
   auto model = std::make_shared<route_model>();
@@ -110,6 +109,7 @@ size_t virtual_swarm::add(model::block_range blocks, uint64_t cache_tokens) {
   settings.make_link = [this, index](caf::actor_system&, wire::link_start start) {
     return connect(index, std::move(start));
   };
+  if (adjust) adjust(settings);
   n.actor = spawn_node(time_.system(), settings);
   n.record.peer = n.config->self;
   n.record.seq = 1;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "actors/node_actor.hpp"
 #include "actors/route_actor.hpp"
+#include "actors/wire/peer.hpp"
 #include "tests/support/fake_span.hpp"
 #include "tests/support/memory_link.hpp"
 #include "tests/support/virtual_time.hpp"
@@ -20,6 +22,7 @@ class virtual_swarm {
  public:
   static constexpr int64_t hidden_size = 4;
   static constexpr uint32_t num_blocks = 6;
+  static model::model_digests digests();
 
   explicit virtual_swarm(std::chrono::microseconds delay = {});
   ~virtual_swarm();
@@ -39,6 +42,10 @@ class virtual_swarm {
   actors::route_actor route(const actors::route_options& options);
   /// What the client is told of a server's sessions.
   answer_ptr<actors::session_list> sessions(size_t server);
+  /// What a peer actor of the server's works for.
+  actors::wire::peer_config served(size_t server) const { return {nodes_[server].actor, nodes_[server].directory}; }
+  /// Changes the settings of servers that are added from now on; may be empty.
+  std::function<void(actors::node_settings&)> adjust;
   /// Of peers that link from now on.
   std::vector<crypto::role> roles{crypto::role::server, crypto::role::client, crypto::role::admin};
 
