@@ -41,17 +41,30 @@ uint64_t told_done(const route_state& state) {
   return state.mend ? state.mend->done : state.done;
 }
 
+/// The next step truncates or reorders.
+bool is_next_alone(const route_state& state) {
+  return state.forward->is_alone() && state.sent + 1 == state.forward->first_seq();
+}
+
+/// A step that truncates or reorders goes when all before it is settled, and the one after it when it is itself: no hop
+/// takes them with a lower `done`.  What is done may be settled later: outputs of hops that are replaced count, and
+/// what they came from still goes to the substitute.
+bool may_go(const route_state& state) {
+  if (!state.forward || (state.mend && state.forward->is_alone())) return false;
+  return state.log->done() >= (is_next_alone(state) ? state.sent : state.last_alone);
+}
+
 /// Steps of the request under way go into the log, as far as the first hop has room for more.
 void log_steps(route_pointer self) {
   auto& state = self->state;
-  // A step that truncates or reorders may only be sent when the one before it is known to be settled.
-  if (!state.forward || (state.mend && state.forward->is_alone())) return;
-  while (state.out->untaken() + state.out->unsent(*state.log) < limits::untaken_steps) {
+  while (may_go(state) && state.out->untaken() + state.out->unsent(*state.log) < limits::untaken_steps) {
+    const bool alone = is_next_alone(state);
     auto next = state.forward->next(state.done);
     if (!next) return;
     if (!state.log->append(entry_of(*next)))
       return fail(self, make_error(errc::no_room, "the log of the first hop's inputs is full"));
     state.sent = next->seq;
+    if (alone) state.last_alone = state.sent;
   }
 }
 

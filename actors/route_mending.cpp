@@ -36,11 +36,17 @@ static void let_go(route_pointer self, std::optional<outlet>& way) {
 
 // -- beginning and giving up ----------------------------------------------------------------------------------------
 
+/// What the next step truncates is of no use, and a full log keeps it no more.
+static uint32_t tokens_to_restore(const route_state& state) {
+  const auto* next = state.log->find(state.done + 1);
+  return next == nullptr ? state.done_position : std::min(state.done_position, next->position);
+}
+
 void begin(route_pointer self, mending m) {
   auto& state = self->state;
   m.epoch = ++state.epochs;
   m.done = state.done;
-  m.position = state.done_position;
+  m.position = tokens_to_restore(state);
   m.left_out = state.excluded.size();
   m.begun = m.report.noticed = self->clock().now();
   m.report.late = m.late;
@@ -79,10 +85,12 @@ void again(route_pointer self, caf::error reason) {
   if (!narrowed && ++state.vain_tries > vain_tries_in_a_row) {
     if (!serves) return wait_for_servers(self, state.refusal);
     state.move_waits = true;
-    return;
+    return begin_next(self);
   }
   if (is_opening(state)) return begin(self, {});
-  if (serves && was_late) return hop_late(self, first);
+  // What is lost comes first.
+  const bool all_serve = std::none_of(state.hops.begin(), state.hops.end(), [](const hop& h) { return h.lost; });
+  if (all_serve && was_late) return hop_late(self, first);
   begin_next(self);
 }
 

@@ -63,6 +63,7 @@ void no_plan(route_pointer self, caf::error reason) {
   abandon(self);
   state.excluded.clear();
   state.move_waits = true;
+  begin_next(self);
 }
 
 uint32_t prompt_tokens(const route_options& options) {

@@ -101,6 +101,7 @@ struct route_state {
   // Steps.
   std::optional<sent_log> log;  // of the first hop's inputs
   uint64_t sent = 0;            // highest seq in the log
+  uint64_t last_alone = 0;      // the latest of them that truncates or reorders
   uint64_t done = 0;
   uint32_t done_position = 0;  // tokens after it
   uint32_t position = 0;       // tokens after the last request

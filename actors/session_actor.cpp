@@ -80,7 +80,9 @@ void tick(session_pointer self) {
         "blocks " + to_string(state.config.blocks) + ": no answer within " +
             std::to_string(state.config.step_timeout.count()) + " ms");
   if (now >= state.next_due) edges::overdue(self);
+  edges::seek(self);
   state.timer.set(self, std::min(state.block_due, state.next_due));
+  if (state.sought) state.timer.set(self, state.sought->next);
   if (auto event = std::exchange(state.unreported, std::nullopt)) report(self, *event, 1);
 }
 
@@ -168,8 +170,8 @@ caf::error accept_next(session_state& state, const step& s, bool& old) {
     return make_error(
         errc::protocol_violation, "step " + std::to_string(s.seq) + " came before all that restores the session");
   state.order->accept(header);
-  // What is still to go to a new next hop is kept, even where the client had it from the one before.
-  state.log->advance(std::min(s.done, state.out->sent()));
+  state.done = std::max(state.done, s.done);
+  state.settle();
   return {};
 }
 

@@ -7,6 +7,8 @@ namespace {
 constexpr auto find_timeout = std::chrono::seconds{10};
 /// Edges that may be looked for at a time: a route gives up some on its way, and a hostile client would never stop.
 constexpr uint32_t most_found_at_once = 16;
+/// A next hop whose link was lost is unknown here until it is heard of again, which takes a round of the directories.
+constexpr auto seek_time = std::chrono::milliseconds{2000}, seek_pause = std::chrono::milliseconds{100};
 
 std::string name_of(session_pointer self, const peer_id& next) {
   return (self->state.config.client == next ? "the client " : "the next hop ") + next.to_string();
@@ -60,6 +62,7 @@ void did_not_take(session_pointer self, uint64_t epoch, uint64_t seq, const caf:
 void pump(session_pointer self, std::optional<outlet>& way) {
   auto& state = self->state;
   while (way) {
+    state.settle();
     auto s = way->next(*state.log);
     if (!s) return;
     if (&way == &state.out && way->untaken() == 1) restart(self, state.next_due, 1);
@@ -80,17 +83,17 @@ void let_go(session_pointer self, edge_actor& edge) {
   edge = nullptr;
 }
 
-void find(
-    session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise,
+static void find_or(
+    session_pointer self, const edge_target& to, std::function<void(caf::error&)> or_else,
     std::function<void(const edge_actor&)> then) {
   if (self->state.finding >= most_found_at_once) {
-    promise.deliver(make_error(errc::overloaded, "other edges are on their way"));
-    return;
+    auto reason = make_error(errc::overloaded, "other edges are on their way");
+    return or_else(reason);
   }
   ++self->state.finding;
-  auto failed = [self, promise](caf::error& reason) mutable {
+  auto failed = [self, or_else = std::move(or_else)](caf::error& reason) {
     --self->state.finding;
-    promise.deliver(std::move(reason));
+    or_else(reason);
   };
   auto found = [self, then = std::move(then)](const edge_actor& edge) {
     --self->state.finding;
@@ -102,6 +105,13 @@ void find(
             self->request(peer, find_timeout, attach_atom::value, to, edge_owner_actor{self}).then(found, failed);
           },
           failed);
+}
+
+void find(
+    session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise,
+    std::function<void(const edge_actor&)> then) {
+  auto failed = [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); };
+  find_or(self, to, std::move(failed), std::move(then));
 }
 
 void pump(session_pointer self) {
@@ -165,6 +175,34 @@ caf::result<taken> restore(session_pointer self, const restore_request& request)
   return add_substitute(self, std::move(way));
 }
 
+void seek(session_pointer self) {
+  auto& state = self->state;
+  if (!state.sought || self->clock().now() < state.sought->next) return;
+  auto sought = *std::exchange(state.sought, std::nullopt);
+  auto found = [self, sought](const edge_actor& edge) mutable {
+    auto& way = self->state.out;
+    if (way->to() != sought.to || way->edge) {
+      self->send(edge, close_atom::value);
+      sought.answer.deliver(make_error(errc::stale, "another edge is in force by now"));
+      return;
+    }
+    attach_first(self, edge);
+    sought.answer.deliver(taken{});
+  };
+  auto failed = [self, sought](caf::error& reason) mutable {
+    auto& s = self->state;
+    const auto now = self->clock().now();
+    if (code_of(reason) != errc::unknown_peer || now >= sought.until || s.out->to() != sought.to) {
+      sought.answer.deliver(std::move(reason));
+      return;
+    }
+    sought.next = now + seek_pause;
+    s.sought = sought;
+    s.timer.set(self, sought.next);
+  };
+  find_or(self, sought.to, std::move(failed), std::move(found));
+}
+
 caf::result<taken> relink(session_pointer self, const relink_request& request) {
   auto& state = self->state;
   if (request.last < state.log->done() || request.last > state.log->last())
@@ -185,19 +223,14 @@ caf::result<taken> relink(session_pointer self, const relink_request& request) {
     ask_block(self);
     return taken{};
   }
+  const auto now = self->clock().now();
+  const bool is_known = state.out->to().session == request.to.session;
   state.out.emplace(request.to);
   state.out->begin_after(request.last);
   auto promise = self->make_response_promise<taken>();
-  find(self, request.to, promise, [self, to = request.to, promise](const edge_actor& edge) mutable {
-    auto& way = self->state.out;
-    if (way->to() != to || way->edge) {
-      self->send(edge, close_atom::value);
-      promise.deliver(make_error(errc::stale, "another edge is in force by now"));
-      return;
-    }
-    attach_first(self, edge);
-    promise.deliver(taken{});
-  });
+  if (state.sought) state.sought->answer.deliver(make_error(errc::stale, "another edge is in force by now"));
+  state.sought = sought_edge{request.to, promise, is_known ? now + seek_time : now, now};
+  seek(self);
   return promise;
 }
 

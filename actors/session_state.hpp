@@ -1,6 +1,7 @@
 // What a session actor keeps, shared by its parts: steps (session_actor) and edges (session_edges).
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -36,12 +37,22 @@ struct handing_over {
   uint32_t untaken = 0;   // parts
 };
 
+/// The way of a `relink` whose peer is not known, or not looked for yet.
+struct sought_edge {
+  edge_target to;
+  caf::typed_response_promise<taken> answer;
+  alarm::time_point until;  // then it is given up
+  alarm::time_point next;   // it is looked for
+};
+
 struct session_state {
   session_state() = default;
   session_state(const session_state&) = delete;
   session_state& operator=(const session_state&) = delete;
   ~session_state() {
-    answer_all(make_error(errc::unknown_session, "the session has ended"));
+    const auto reason = make_error(errc::unknown_session, "the session has ended");
+    answer_all(reason);
+    if (sought) sought->answer.deliver(reason);
     caf::anon_send(config.block, release_atom::value, config.cache);
   }
 
@@ -53,7 +64,11 @@ struct session_state {
     kept.clear();
   }
 
+  /// What is still to go to a new next hop is kept, even where the client had it from the one before.
+  void settle() { log->advance(std::min(done, out->sent())); }
+
   session_config config;
+  uint64_t done = 0;  // the highest that a step told
   std::optional<policy::step_order> order;
   std::optional<sent_log> log;
   std::optional<outlet> out;         // to the next hop
@@ -68,6 +83,7 @@ struct session_state {
   alarm::time_point opened{};
   uint32_t position = 0;  // tokens in the cache
   uint32_t finding = 0;   // peers of new edges
+  std::optional<sought_edge> sought;
   std::optional<handing_over> handing;
   bool reading_cache = false;   // the block is asked for a part
   bool awaits_prompts = false;  // and takes no step before
@@ -137,6 +153,8 @@ caf::result<accepted> accept(session_pointer self, const accept_request& request
 caf::result<taken> restore(session_pointer self, const restore_request& request);
 caf::result<taken> prepare(session_pointer self, const edge_target& to);
 caf::result<taken> relink(session_pointer self, const relink_request& request);
+/// Looks for the peer of a `relink` again, if it is time to.
+void seek(session_pointer self);
 /// The next hop, or the substitute, said no to what it had taken.
 void refused(session_pointer self, const step_refused& why);
 /// True if it was an edge that ended.
