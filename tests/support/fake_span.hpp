@@ -27,6 +27,7 @@ class fake_span final : public model::span {
     std::string next_failure;              ///< thrown by the next pass, if not empty
     std::vector<model::cache_id> failing;  ///< whose steps fail alone
     uint64_t used_tokens = 0;
+    uint64_t reservations = 0;  ///< ever given
     bool destroyed = false;
   };
 
@@ -44,6 +45,7 @@ class fake_span final : public model::span {
   std::optional<model::cache_id> reserve(model::block_range part, uint32_t batch, uint32_t max_length) override {
     if (tokens_needed(batch, max_length) > free_tokens()) return std::nullopt;
     controls_->used_tokens += tokens_needed(batch, max_length);
+    ++controls_->reservations;
     auto id = next_id_++;
     sessions_[id] = {part, batch, max_length, std::vector<row_history>(batch)};
     return id;

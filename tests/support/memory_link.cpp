@@ -12,6 +12,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/wire/link_driver.hpp"
+#include "actors/wire/messages.hpp"
 #include "tests/support/plain_channel.hpp"
 
 namespace corolla::tests {
@@ -160,6 +161,13 @@ frame_sink_actor::behavior_type tamperer(
   };
 }
 
+/// A step that restores nothing.
+bool is_new_step(const incoming& message) {
+  if (message.type != frame_type::step) return false;
+  const auto body = decode_body<step_body>(message.body);
+  return body && body->restores.value == actors::restored_part::none;
+}
+
 make_owner with_tamperer(caf::actor_system& system, make_owner owner, std::shared_ptr<memory_way> incoming_way) {
   return [&system, owner = std::move(owner), way = std::move(incoming_way)](
              const link_actor& link, const link_info& info) -> frame_sink_actor {
@@ -194,6 +202,20 @@ std::function<std::vector<incoming>(incoming)> duplicate_every(uint32_t n) {
   return [n, count = uint32_t{0}](incoming message) mutable {
     std::vector<incoming> result{message};
     if (++count % n == 0) result.push_back(std::move(message));
+    return result;
+  };
+}
+
+std::function<std::vector<incoming>(incoming)> repeat_steps(uint32_t n, uint32_t seed) {
+  return [n, random = std::mt19937{seed}, count = uint64_t{0},
+          copies = std::vector<std::pair<uint64_t, incoming>>{}](incoming message) mutable {
+    ++count;
+    std::vector<incoming> result{message};
+    if (is_new_step(message) && random() % n == 0) copies.emplace_back(count + random() % 4, std::move(message));
+    const auto is_due = [&](const auto& copy) { return copy.first <= count; };
+    for (auto& copy : copies)
+      if (is_due(copy)) result.push_back(copy.second);
+    std::erase_if(copies, is_due);
     return result;
   };
 }

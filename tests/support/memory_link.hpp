@@ -47,6 +47,9 @@ memory_links connect_in_memory(caf::actor_system& system, memory_end dialler, me
 
 /// For `memory_way::tamper`: every `n`th message comes twice.
 std::function<std::vector<actors::wire::incoming>(actors::wire::incoming)> duplicate_every(uint32_t n);
+/// For `memory_way::tamper`: of the steps, one in `n` comes twice, and then behind up to three later messages.  Rows
+/// that restore a session come once: they have one way only.
+std::function<std::vector<actors::wire::incoming>(actors::wire::incoming)> repeat_steps(uint32_t n, uint32_t seed);
 /// For `memory_way::tamper`: holds `window` messages back and gives each time one of them, chosen by `seed`.
 std::function<std::vector<actors::wire::incoming>(actors::wire::incoming)> shuffle_within(size_t window, uint32_t seed);
 

@@ -61,8 +61,8 @@ virtual_swarm::virtual_swarm(std::chrono::microseconds delay) : delay_{delay} {
 virtual_swarm::~virtual_swarm() {
   for (size_t i = 0; i < nodes_.size(); ++i)
     if (nodes_[i].alive) caf::anon_send(nodes_[i].actor, stop_atom::value);
-  time_.settle();
-  time_.pass(5s);
+  // Links that are just being made end once they are up.
+  pass(10s);
   wires_.clear();
   nodes_.clear();
 }
@@ -140,6 +140,16 @@ void virtual_swarm::tell(size_t whom, size_t of) {
   user_.ask<bool>(nodes_[whom].directory, record_atom::value, nodes_[of].as_told, nodes_[of].config->self);
 }
 
+void virtual_swarm::tell_later(size_t whom, size_t of) {
+  if (whom == 0 || of == 0 || !nodes_[whom].alive || !nodes_[of].alive) return;
+  ++nodes_[of].record.seq;
+  sign(of);
+  time_.system().spawn([to = nodes_[whom].directory, told = nodes_[of].as_told,
+                        from = nodes_[of].config->self](caf::event_based_actor* self) {
+    self->delayed_send(to, 50ms, record_atom::value, told, from);
+  });
+}
+
 void virtual_swarm::announce(size_t server, uint32_t steps_per_s) {
   nodes_[server].record.steps_per_s = static_cast<float>(steps_per_s);
   ++nodes_[server].record.seq;
@@ -192,7 +202,9 @@ wire::link_actor virtual_swarm::connect(size_t from, wire::link_start start) {
                         return wire::frame_sink_actor{wire::spawn_peer(system, link, info, served)};
                       }};
   auto links = connect_in_memory(system, {start.config, start.owner}, std::move(listener));
-  links.there->delay = links.back->delay = delay_;
+  links.there->delay = links.back->delay = delay_between(from, to);
+  if (repeated_ > 0)
+    for (auto* way : {&links.there, &links.back}) (*way)->tamper = tests::repeat_steps(repeated_, ++repeat_seed_);
   // The kernel of a stopped process accepts, and that is all.
   links.there->held = links.back->held = target.stopped || nodes_[from].stopped;
   wires_.push_back({from, to, links});
@@ -261,6 +273,30 @@ void virtual_swarm::cut_to(size_t server) {
   for_wires_of(server, [](memory_way&, memory_way& in, memory_links&) { in.cut = true; });
 }
 
+std::chrono::microseconds virtual_swarm::delay_between(size_t one, size_t other) const {
+  return delay_ + nodes_[one].slower + nodes_[other].slower;
+}
+
+void virtual_swarm::slow_down(size_t server, std::chrono::microseconds by) {
+  nodes_[server].slower = by;
+  for (auto& w : wires_)
+    if (w.from == server || w.to == server) w.links.there->delay = w.links.back->delay = delay_between(w.from, w.to);
+}
+
+void virtual_swarm::repeat_steps(uint32_t n, uint32_t seed) {
+  repeated_ = n;
+  repeat_seed_ = seed;
+}
+
+void virtual_swarm::ban(size_t server) {
+  caf::anon_send(bans_, offence_atom::value, peer(server));
+  time_.settle();
+}
+
+std::vector<peer_id> virtual_swarm::banned() {
+  return user_.ask<std::vector<peer_id>>(bans_, snapshot_atom::value)->value.value();
+}
+
 void virtual_swarm::fail_once(size_t server) {
   nodes_[server].span->next_failure = "made to fail";
 }
@@ -291,6 +327,8 @@ void virtual_swarm::cut_between(size_t one, size_t other) {
     caf::anon_send_exit(w.links.dialler, caf::exit_reason::kill);
     caf::anon_send_exit(w.links.other, caf::exit_reason::kill);
   }
+  tell_later(one, other);
+  tell_later(other, one);
 }
 
 // -- running --------------------------------------------------------------------------------------------------------
@@ -313,6 +351,22 @@ bool virtual_swarm::run_until(const std::function<bool()>& done) {
     if (done()) return true;
     if (time_.clock().now() > limit || !time_.scheduler().trigger_timeout()) return false;
   }
+}
+
+bool virtual_swarm::run_to(const std::function<bool()>& there, std::chrono::nanoseconds within) {
+  const auto limit = time_.clock().now() + within;
+  while (!there()) {
+    if (time_.scheduler().try_run_once()) continue;
+    if (time_.clock().now() >= limit || !time_.scheduler().trigger_timeout()) return false;
+  }
+  return true;
+}
+
+std::string virtual_swarm::left_at(size_t server) {
+  const auto told = status(server);
+  if (used_tokens(server) == 0 && told.sessions == 0 && told.log_room == 0) return {};
+  return "server " + std::to_string(server) + " keeps " + std::to_string(used_tokens(server)) + " tokens, " +
+         std::to_string(told.sessions) + " sessions and " + std::to_string(told.log_room) + " bytes for logs; ";
 }
 
 node_status virtual_swarm::status(size_t server) {

@@ -65,12 +65,22 @@ class virtual_swarm {
   void break_block(size_t server);
   /// Why a server's node ended; nothing while it runs.
   std::optional<caf::error> end_of(size_t server);
+  /// What goes to the server, or comes from it, takes so much longer from now on.
+  void slow_down(size_t server, std::chrono::microseconds by);
+  /// From now on one step in `n` comes twice, and the second time maybe behind later messages: what two edges do that
+  /// both send it.  Of links that are made from now on.
+  void repeat_steps(uint32_t n, uint32_t seed);
   /// Its next pass fails.
   void fail_once(size_t server);
-  /// The way between two servers alone is lost, with both its ends.
+  /// The way between two servers alone is lost, with both its ends; each takes the other for dead until it hears of it
+  /// again, a moment later.
   void cut_between(size_t one, size_t other);
   /// Neither killed nor gone by itself.
   bool is_alive(size_t server);
+  /// The client has met the server failing.
+  void ban(size_t server);
+  /// Whom the client leaves alone.
+  std::vector<actors::peer_id> banned();
   /// What the server has computed.
   const std::vector<std::vector<model::cache_id>>& passes(size_t server) const { return nodes_[server].span->passes; }
 
@@ -82,9 +92,15 @@ class virtual_swarm {
   void pass(std::chrono::nanoseconds time);
   /// Until `done`, moving the clock from timeout to timeout; false: nothing more would happen, or an hour has passed.
   bool run_until(const std::function<bool()>& done);
+  /// The same, stopping behind the very message that brings it about; false: it did not happen `within` this time.
+  bool run_to(const std::function<bool()>& there, std::chrono::nanoseconds within);
 
   /// Tokens reserved at a server.
   uint64_t used_tokens(size_t server) const { return nodes_[server].span->used_tokens; }
+  /// How often room was given at a server, ever.
+  uint64_t reservations(size_t server) const { return nodes_[server].span->reservations; }
+  /// What a server keeps of any session; nothing where it keeps nothing.
+  std::string left_at(size_t server);
   actors::node_status status(size_t server);
 
  private:
@@ -101,6 +117,7 @@ class virtual_swarm {
     bool alive = true;
     bool stopped = false;
     bool drains = false;
+    std::chrono::microseconds slower{0};
   };
   struct wire_between {
     size_t from = 0, to = 0;  // indices of nodes
@@ -109,14 +126,18 @@ class virtual_swarm {
 
   node make_node(bool is_server);
   actors::wire::link_actor connect(size_t from, actors::wire::link_start start);
+  std::chrono::microseconds delay_between(size_t one, size_t other) const;
   void sign(size_t server);
   void tell(size_t whom, size_t of);
+  void tell_later(size_t whom, size_t of);
   template <class Function>
   void for_wires_of(size_t server, Function f);
 
   virtual_time time_;
   user user_{time_};
   std::chrono::microseconds delay_;
+  uint32_t repeated_ = 0;  // one step in so many; 0: none
+  uint32_t repeat_seed_ = 0;
   std::deque<node> nodes_;  // the client is the first
   actors::bans_actor bans_;
   std::deque<wire_between> wires_;
@@ -128,6 +149,8 @@ class virtual_swarm {
 class exact_reference {
  public:
   exact_reference(uint32_t batch, uint32_t max_length);
+  /// Deep prompts of all blocks, before the first step.
+  void set_prompts(const model::tensor& prompts) { span_.set_prompts(cache_, prompts); }
   model::tensor run(const model::tensor& hidden, uint32_t position, const std::vector<uint32_t>& order = {});
 
  private:
