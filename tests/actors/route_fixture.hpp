@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <random>
+#include <unordered_map>
 
 #include "tests/support/virtual_swarm.hpp"
 
@@ -20,7 +23,32 @@ struct course {
   bool reorders = false;
   bool rolls_back = false;
   std::chrono::microseconds delay{0};
+  uint32_t prompt = 17;       // tokens
+  uint32_t deep_prompts = 0;  // tokens that have some
 };
+
+/// One request of a generation.
+struct turn {
+  uint32_t tokens = 1;
+  std::optional<uint32_t> back_to{};  ///< a position
+  std::vector<uint32_t> order{};
+};
+
+/// A prompt, and so many tokens after it.
+inline std::vector<turn> turns_of(const course& how, uint32_t tokens) {
+  std::vector<uint32_t> reversed(how.batch);
+  for (uint32_t i = 0; i < how.batch; ++i) reversed[i] = how.batch - 1 - i;
+  std::vector<turn> turns{{how.prompt}};
+  auto position = how.prompt;
+  for (uint32_t step = 1; step <= tokens; ++step) {
+    turn next;
+    if (how.rolls_back && step % 4 == 3) next.back_to = position -= 5;
+    if (how.reorders && step % 2 == 1) next.order = reversed;
+    turns.push_back(std::move(next));
+    ++position;
+  }
+  return turns;
+}
 
 class generation {
  public:
@@ -34,6 +62,15 @@ class generation {
   ~generation() { close(); }
 
   route_options options;
+
+  /// Some, for the first so many tokens.
+  void give_deep_prompts(uint32_t tokens) {
+    std::vector<float> values(size_t{virtual_swarm::num_blocks} * tokens * virtual_swarm::hidden_size);
+    for (auto& v : values) v = static_cast<float>(random_() % 97);
+    options.deep_prompts =
+        model::tensor::of<float>({virtual_swarm::num_blocks, tokens, virtual_swarm::hidden_size}, values);
+    reference_.set_prompts(options.deep_prompts);
+  }
 
   answer_ptr<taken> start_to_open() {
     route_ = swarm_.route(options);
@@ -56,38 +93,49 @@ class generation {
   bool forward(
       uint32_t tokens, const std::vector<uint32_t>& order = {}, size_t messages = 0,
       const std::function<void()>& fault = {}) {
-    auto hidden = input(tokens);
-    auto answer = user_.start<forward_reply>(
-        route_, forward_atom::value, forward_request{position, hidden, rows_wanted::all, order});
+    start(tokens, order);
     if (fault) {
       swarm_.run(messages);
       fault();
     }
-    swarm_.run_until([&] { return !answer->pending(); });
-    if (!answer->value) {
-      failure = answer->error ? describe(*answer->error) : "no answer within an hour";
+    return finish();
+  }
+  /// The same in two parts: between them it is under way.
+  void start(uint32_t tokens, const std::vector<uint32_t>& order = {}) {
+    asked_ = {position, input(tokens), rows_wanted::all, order};
+    answer_ = user_.start<forward_reply>(route_, forward_atom::value, asked_);
+  }
+  bool finish() {
+    swarm_.run_until([&] { return !answer_->pending(); });
+    if (!answer_->value) {
+      failure = answer_->error ? describe(*answer_->error) : "no answer within an hour";
       return false;
     }
-    auto wanted = reference_.run(hidden, position, order);
-    position += tokens;
-    if (std::ranges::equal(answer->value->hidden.as<float>(), wanted.as<float>())) return true;
+    const auto end = position + static_cast<uint32_t>(asked_.hidden.dim(1));
+    for (auto begin = position; begin < end; begin += options.chunk_tokens)
+      steps_.push_back({begin, std::min(end, begin + options.chunk_tokens)});
+    auto wanted = reference_.run(asked_.hidden, position, asked_.hypo_ids);
+    position = end;
+    if (std::ranges::equal(answer_->value->hidden.as<float>(), wanted.as<float>())) return true;
     failure = "a wrong output";
     return false;
   }
-  /// A prompt and then tokens; `fault` strikes so many messages after step `at` has begun.  What went wrong, or
-  /// nothing.
-  std::string run(
-      const course& how, uint32_t steps, size_t messages, uint32_t at, const std::function<void()>& fault,
-      const std::function<void(uint32_t)>& after_step = {}) {
-    std::vector<uint32_t> reversed(how.batch);
-    for (uint32_t i = 0; i < how.batch; ++i) reversed[i] = how.batch - 1 - i;
-    for (uint32_t step = 0; step < steps; ++step) {
-      if (how.rolls_back && step == 3) roll_back(position - 5);
-      const auto order = how.reorders && step % 2 == 1 ? reversed : std::vector<uint32_t>{};
-      if (!forward(step == 0 ? 17 : 1, order, messages, step == at ? fault : nullptr))
-        return "step " + std::to_string(step) + ": " + failure;
-      if (after_step) after_step(step);
-    }
+  /// Something that no hop computes.
+  answer_ptr<forward_reply> forward_nonsense() {
+    auto hidden = input(1);
+    std::vector<float> values(hidden.as<float>().size(), std::numeric_limits<float>::quiet_NaN());
+    return user_.start<forward_reply>(
+        route_, forward_atom::value,
+        forward_request{position, model::tensor::of<float>(hidden.dims(), values), rows_wanted::all, {}});
+  }
+  bool take(const turn& next, size_t messages = 0, const std::function<void()>& fault = {}) {
+    if (next.back_to) roll_back(*next.back_to);
+    return forward(next.tokens, next.order, messages, fault);
+  }
+  /// All turns; `fault` strikes so many messages after the one `at` has begun.  What went wrong, or nothing.
+  std::string run(const std::vector<turn>& turns, size_t messages, size_t at, const std::function<void()>& fault) {
+    for (size_t i = 0; i < turns.size(); ++i)
+      if (!take(turns[i], messages, i == at ? fault : nullptr)) return "turn " + std::to_string(i) + ": " + failure;
     return {};
   }
 
@@ -100,6 +148,22 @@ class generation {
     swarm_.run_until([&] { return !answer->pending(); });
     return answer->value.value();
   }
+  /// Steps that the route has sent, of requests that were answered.
+  uint64_t sent() const { return steps_.size() - 1; }
+  /// What speaks against the counters of the hops; nothing if they are right: each has applied every step since it
+  /// began, once, and was restored up to there.  Those that began with the route, or were there the last time that the
+  /// counters were looked at, were not restored since, and their epochs have not gone back.
+  std::string check_counters() {
+    const auto hops = status().hops;
+    const auto told = audit();
+    std::string wrong;
+    for (size_t i = 0; i < told.size(); ++i)
+      if (auto why = check_counters(told[i]); !why.empty())
+        wrong += "hop " + std::to_string(i) + " at server " + std::to_string(swarm_.server_of(hops[i].peer)) + " " +
+                 why + "; ";
+    return wrong;
+  }
+
   size_t server_of_hop(size_t index) { return swarm_.server_of(status().hops.at(index).peer); }
 
   /// What a last hop that lies would send.
@@ -115,6 +179,32 @@ class generation {
   std::string failure;
 
  private:
+  /// Where a step began and ended.
+  struct stretch {
+    uint32_t begin = 0, end = 0;
+  };
+
+  std::string check_counters(const session_status& now) {
+    if (now.epoch == 0) return "does not answer";
+    const auto began = now.last - now.steps;
+    if (now.last != sent())
+      return "has applied steps up to " + std::to_string(now.last) + " of " + std::to_string(sent());
+    // A log that was full keeps no rows of what the next step truncates.
+    const auto least = began == sent() ? steps_[began].end : std::min(steps_[began].end, steps_[began + 1].begin);
+    if (now.restored != steps_[began].end && now.restored != least)
+      return "began after step " + std::to_string(began) + " with " + std::to_string(now.restored) + " tokens of " +
+             std::to_string(steps_[began].end);
+    if (now.position != position) return "is at " + std::to_string(now.position) + " of " + std::to_string(position);
+    auto& before = seen_[now.session];
+    const bool was_seen = before.epoch > 0;
+    if (was_seen && before.last - before.steps != began) return "has left steps out, or applied some twice";
+    if (was_seen && before.restored != now.restored) return "was restored while it lived";
+    if (now.epoch < before.epoch) return "has gone back in its epochs";
+    if (now.dropped < before.dropped) return "has forgotten what it dropped";
+    before = now;
+    return {};
+  }
+
   model::tensor input(uint32_t tokens) {
     std::vector<float> values(size_t{batch_} * tokens * virtual_swarm::hidden_size);
     for (auto& v : values) v = static_cast<float>(random_() % 251);
@@ -127,6 +217,10 @@ class generation {
   exact_reference reference_;
   std::mt19937 random_;
   route_actor route_;
+  forward_request asked_;
+  answer_ptr<forward_reply> answer_;
+  std::vector<stretch> steps_{stretch{}};  // by seq
+  std::unordered_map<session_id, session_status> seen_;
 };
 
 }  // namespace corolla::tests

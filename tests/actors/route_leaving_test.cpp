@@ -214,7 +214,7 @@ std::string run_one(lost_too what, size_t hop, size_t messages, size_t later, co
           return c.swarm.kill(g.server_of_hop(next));
       }
     };
-    failure = g.run(how, /*steps=*/7, messages, /*at=*/2, strike);
+    failure = g.run(turns_of(how, /*tokens=*/6), messages, /*at=*/2, strike);
     c.swarm.pass(3s);
     if (failure.empty() && what == lost_too::nobody && c.swarm.is_alive(leaver)) failure = "it has not left";
     if (failure.empty() && !g.forward(1)) failure = "afterwards: " + g.failure;

@@ -49,10 +49,23 @@ BOOST_FIXTURE_TEST_CASE(nobody_moves_to_what_is_only_a_little_better, slow_middl
   BOOST_TEST(g.status().recoveries.empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(nor_to_a_server_that_is_banned_or_full, slow_middle) {
+BOOST_FIXTURE_TEST_CASE(nor_to_a_server_that_is_full, slow_middle) {
   c.swarm.add({2, 4}, /*cache_tokens=*/32);
   go_on(c, g, 12);
   BOOST_TEST(g.server_of_hop(1) == 2u);
+}
+
+BOOST_FIXTURE_TEST_CASE(nor_to_one_that_is_banned_as_long_as_it_is, slow_middle) {
+  const auto fast = c.swarm.add({2, 4});
+  // For 15 seconds, for 30, for 60.
+  for (int offence = 0; offence < 3; ++offence) {
+    c.swarm.ban(fast);
+    c.swarm.pass(2s);
+  }
+  go_on(c, g, 12);
+  BOOST_TEST(g.server_of_hop(1) == 2u);
+  go_on(c, g, 10);
+  BOOST_TEST(g.server_of_hop(1) == fast);
 }
 
 BOOST_AUTO_TEST_CASE(a_chain_gives_way_to_one_server_by_its_rows) {
