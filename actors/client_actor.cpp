@@ -75,10 +75,6 @@ void fail_generation(self_pointer self, uint64_t id, caf::error reason) {
 
 void finish_generation(self_pointer self, uint64_t id) {
   auto& job = self->state.generations.at(id);
-  if (auto rest = job.what->rest(); !rest.empty()) {
-    job.text += rest;
-    if (job.on_token) job.on_token({-1, 0, rest});
-  }
   self->request(job.route, caf::infinite, status_atom::value)
       .then(
           [self, id](route_status& status) {

@@ -60,6 +60,7 @@ generated_token generation::take(const tensor& hidden) {
   // An end-of-text token is no text, even where the vocabulary does not call it special.
   if (stream_ && !ends_text) token.text = stops_.push(stream_->push(chosen.id));
   finished_ = ends_text || stops_.stopped() || ids_.size() >= request_.max_new_tokens;
+  if (finished_) token.text += rest();
   return token;
 }
 

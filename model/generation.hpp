@@ -36,7 +36,8 @@ struct generation_input {
 struct generated_token {
   int64_t id = 0;
   float margin = 0;  ///< best less second-best logit
-  std::string text;  ///< what became certain with it; may be empty
+  /// What became certain with it, and with the last one all that was held back: together they are the whole text.
+  std::string text;
 };
 
 /// Not thread-safe.  `ends` must outlive it.
@@ -57,13 +58,14 @@ class generation {
   /// What to run for the token taken last.  Not after `finished`.
   generation_input next() const;
   bool finished() const { return finished_; }
-  /// Text that was held back (half a character, or the beginning of a stop string); call once when finished.
-  std::string rest();
 
   /// New ids so far, without the prompt; an end-of-text or stop id that ended it is the last one.
   const std::vector<int64_t>& ids() const { return ids_; }
 
  private:
+  /// Text that was held back: half a character, or the beginning of a stop string.
+  std::string rest();
+
   const ends& ends_;
   generation_request request_;
   sampler sampler_;

@@ -100,10 +100,9 @@ class client {
 
   /// Null where the model brings no tokenizer.
   virtual std::shared_ptr<const model::tokenizer> tokenizer() const = 0;
-  /// `on_token` is called in a thread of the client's for each token as it comes (and once with id -1 for text that was
-  /// held back when the last token came), and `on_route` there before the first with the chain as it was opened (never
-  /// where the model runs in this process).  A stop asked for through `cancel` closes the session on every server, and
-  /// throws `cancelled`.
+  /// `on_token` is called in a thread of the client's for each token as it comes, and `on_route` there before the first
+  /// with the chain as it was opened (never where the model runs in this process).  A stop asked for through `cancel`
+  /// closes the session on every server, and throws `cancelled`.
   virtual generated generate(
       const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token = {},
       std::stop_token cancel = {}, const std::function<void(const std::vector<route_hop>&)>& on_route = {}) = 0;

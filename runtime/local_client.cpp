@@ -94,7 +94,6 @@ class local_client : public client {
       if (on_token) on_token(token);
     };
     decode(text, watch, emit, cancel);
-    if (auto rest = text.rest(); !rest.empty()) emit({-1, 0, std::move(rest)});
     result.ids = text.ids();
     if (watch.first_token) result.time_to_first_token_s = seconds(*watch.first_token - watch.begun);
     if (result.ids.size() > 1)

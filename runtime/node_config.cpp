@@ -242,8 +242,11 @@ void node_config::refuse_what_serving_needs() const {
 void node_config::complete_model() {
   if (!options_.serve) return refuse_what_serving_needs();
   if (raw_.model.empty())
-    throw usage_error(
-        "a node needs a model: give --node.model=PATH, a Hugging Face folder or a GGUF file, or --node.serve=false");
+    refuse(
+        "node.model",
+        "a node needs a model: add --node.model=PATH, a Hugging Face folder or a GGUF file, or --node.serve=false for "
+        "a "
+        "node without blocks");
   options_.model = raw_.model;
   if (!raw_.blocks.empty()) {
     options_.blocks = model::parse_block_range(raw_.blocks);

@@ -55,7 +55,8 @@ void generate_flags::add_to(CLI::App& app) {
   app.add_flag("--json", json, "prints one object at the end: ids, text, times, route and what of it was replaced");
   app.add_flag(
       "--json-stream", json_stream,
-      "prints an object a token as it comes, the first with the route, and the same object at the end");
+      "prints an object a token as it comes, with id, text, t_ms and margin (the first also with the route), and the "
+      "same object at the end; their texts together are the whole text");
 }
 
 /// "1,2,3"
@@ -122,9 +123,9 @@ class printer {
   void operator()(const model::generated_token& token) {
     if (output_ == format::text && has_text_)
       std::cout << token.text << std::flush;
-    else if (output_ == format::text && token.id >= 0)
+    else if (output_ == format::text)
       std::cout << (std::exchange(first_, false) ? "" : ",") << token.id << std::flush;
-    else if (output_ == format::json_stream && token.id >= 0)
+    else if (output_ == format::json_stream)
       print(to_json(token));
   }
 

@@ -14,6 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Where the swarm's key is unless another file is named, so that the commands find what the first of them made.
+constexpr auto default_swarm_key = "swarm.key";
+
 std::chrono::sys_seconds now() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
@@ -38,7 +41,7 @@ void new_swarm(const fs::path& file) {
 
 struct invitation {
   std::string peer, role = "client", expires = "30d";
-  fs::path key;
+  fs::path key = default_swarm_key;
 };
 
 void invite(const invitation& wanted) {
@@ -81,6 +84,8 @@ void show(const fs::path& file, bool make) {
     std::cout << "peer " << key.peer().to_string() << "\nas a swarm's key " << swarm_of(key).to_string() << '\n';
     return;
   }
+  if (!fs::exists(file))
+    throw std::runtime_error(file.string() + " does not exist: name an identity, a swarm's key or a certificate");
   show_certificate(crypto::load_certificate(file));
 }
 
@@ -89,21 +94,24 @@ void show(const fs::path& file, bool make) {
 int keys(const arguments& args) {
   CLI::App app{"Makes and shows the keys and certificates of private swarms.", "keys"};
   app.require_subcommand(1);
-  fs::path swarm_file, shown;
+  fs::path swarm_file = default_swarm_key, shown = default_swarm_key;
   invitation wanted;
   bool make = false;
   auto* made = app.add_subcommand("new-swarm", "makes a swarm's key, and prints the swarm's id");
-  made->add_option("FILE", swarm_file, "file for the key, which whoever has it can invite with")->required();
+  made->add_option("FILE", swarm_file, "file for the key, which whoever has it can invite with; never written over")
+      ->default_str(default_swarm_key);
   auto* invited = app.add_subcommand("invite", "prints a certificate that lets a peer join");
   invited->add_option("PEERID", wanted.peer, "the peer's id, as its ready line or `corolla keys show` tells it")
       ->required();
-  invited->add_option("--key", wanted.key, "file of the swarm's key")->required();
+  invited->add_option("--key", wanted.key, "file of the swarm's key")->default_str(default_swarm_key);
   invited->add_option("--role", wanted.role, "server, client or admin")->capture_default_str();
   invited->add_option("--expires", wanted.expires, "how long it is good for: a number with s, min, h, d or w")
       ->capture_default_str();
   auto* showing = app.add_subcommand("show", "tells the peer id of an identity, or what a certificate says");
-  showing->add_option("FILE", shown, "an identity, a swarm's key or a certificate")->required();
-  showing->add_flag("--make", make, "makes the identity if it is missing");
+  auto* file =
+      showing->add_option("FILE", shown, "an identity, a swarm's key or a certificate")->default_str(default_swarm_key);
+  // An identity is not what the default is for.
+  showing->add_flag("--make", make, "makes the identity FILE if it is missing")->needs(file);
   if (!parse(app, args)) return exit_done;
   if (made->parsed())
     new_swarm(swarm_file);

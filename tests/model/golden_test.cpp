@@ -20,6 +20,9 @@ namespace data = boost::unit_test::data;
 using model::tensor;
 
 const std::vector<std::string> names = {"bloom", "llama", "llama3-rope"};
+const std::vector<std::vector<uint32_t>> cuts_of_four_blocks = {{}, {1}, {2, 3}};
+/// The last is all at once.
+const std::vector<int64_t> chunk_sizes = {1, 3, 7, 1000};
 
 struct golden {
   explicit golden(const std::string& name)
@@ -64,13 +67,13 @@ tensor row(const tensor& t, int64_t b) {
   return t.slice(0, b, b + 1);
 }
 
-/// Greedy continuation of the ids, all rows as one session.
-std::vector<std::vector<int64_t>> continue_greedily(local_model& m, const tensor& ids, size_t count) {
+/// Greedy continuation of the ids, which go in pieces of `chunk`, all rows as one session.
+std::vector<std::vector<int64_t>> continue_greedily(local_model& m, const tensor& ids, size_t count, int64_t chunk) {
   local_session session(m, static_cast<uint32_t>(ids.dim(0)), length_of(ids) + static_cast<uint32_t>(count));
   std::vector<std::vector<int64_t>> result(static_cast<size_t>(ids.dim(0)));
   auto next = ids;
   for (size_t i = 0; i < count; ++i) {
-    const auto best = best_ids(m.ends->logits(session.run(m.ends->embed(next))));
+    const auto best = best_ids(m.ends->logits(session.run_in_chunks(m.ends->embed(next), chunk)));
     for (size_t b = 0; b < best.size(); ++b) result[b].push_back(best[b]);
     next = tensor::of<int64_t>({ids.dim(0), 1}, best);
   }
@@ -103,9 +106,9 @@ BOOST_DATA_TEST_CASE(each_block_agrees_with_the_reference, data::make(names), na
 BOOST_DATA_TEST_CASE(chunks_of_any_size_and_spans_of_any_cut_agree_with_the_reference, data::make(names), name) {
   const golden g(name);
   const auto hidden = g["embeddings"];
-  for (const auto& cuts : std::vector<std::vector<uint32_t>>{{}, {1}, {2, 3}}) {
+  for (const auto& cuts : cuts_of_four_blocks) {
     auto m = local_model::load(*g.source, cuts);
-    for (const int64_t chunk : {1, 3, 7, 1000}) {
+    for (const auto chunk : chunk_sizes) {
       local_session session(m, static_cast<uint32_t>(hidden.dim(0)), length_of(hidden));
       const auto output = session.run_in_chunks(hidden, chunk);
       BOOST_TEST_CONTEXT(cuts.size() + 1 << " spans, chunks of " << chunk) {
@@ -145,11 +148,16 @@ BOOST_DATA_TEST_CASE(sessions_of_different_lengths_in_one_pass_agree_with_the_re
 
 BOOST_DATA_TEST_CASE(greedy_tokens_are_those_of_the_reference, data::make(names), name) {
   const golden g(name);
-  auto m = local_model::load(*g.source, {2});
   const auto expected = g.facts.at("greedy").get<std::vector<std::vector<int64_t>>>();
-  BOOST_TEST(continue_greedily(m, g.ids(), expected[0].size()) == expected);
-  for (int64_t b = 0; b < g.ids().dim(0); ++b)
-    BOOST_TEST(continue_greedily(m, row(g.ids(), b), expected[0].size())[0] == expected[static_cast<size_t>(b)]);
+  const auto count = expected[0].size();
+  for (const auto& cuts : cuts_of_four_blocks) {
+    auto m = local_model::load(*g.source, cuts);
+    for (const auto chunk : chunk_sizes) BOOST_TEST_CONTEXT(cuts.size() + 1 << " spans, chunks of " << chunk) {
+        BOOST_TEST(continue_greedily(m, g.ids(), count, chunk) == expected);
+        for (int64_t b = 0; b < g.ids().dim(0); ++b)
+          BOOST_TEST(continue_greedily(m, row(g.ids(), b), count, chunk)[0] == expected[static_cast<size_t>(b)]);
+      }
+  }
 }
 
 BOOST_DATA_TEST_CASE(bfloat16_is_near_the_reference, data::make(names), name) {

@@ -1,6 +1,8 @@
 // The executable as scripts see it: exit statuses, and one sentence on standard error.
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "tests/support/temp_dir.hpp"
 
 using corolla::tests::corolla_executable;
+using corolla::tests::process;
 using corolla::tests::process_options;
 using corolla::tests::run;
 using corolla::tests::run_result;
@@ -22,9 +25,19 @@ namespace {
 
 const std::string tiny = std::string{COROLLA_SOURCE_DIR} + "/tests/golden/tiny/llama";
 
-run_result call(std::vector<std::string> words, const std::string& input = {}) {
+/// A file of config/.
+std::string sample(const std::string& name) {
+  return std::string{COROLLA_SOURCE_DIR} + "/config/" + name;
+}
+
+run_result call(std::vector<std::string> words, const std::string& input = {}, const std::string& folder = {}) {
   words.insert(words.begin(), corolla_executable());
-  return run(words, {.environment = {}, .input = input, .folder = {}});
+  return run(words, {.environment = {}, .input = input, .folder = folder});
+}
+
+std::string content(const std::filesystem::path& file) {
+  std::ifstream in{file};
+  return {std::istreambuf_iterator<char>{in}, {}};
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -247,4 +260,103 @@ BOOST_AUTO_TEST_CASE(keys_make_a_swarm_invite_a_peer_and_show_both) {
   expect_refusal(call({"keys", "invite", peer, "--key", key, "--role", "servr"}), 2, "the nearest is server");
   expect_refusal(call({"keys", "invite", peer, "--key", key, "--expires", "soon"}), 2, "30d");
   expect_refusal(call({"keys", "invite", peer, "--key", identity + "x"}), 1, identity + "x");
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_made_used_and_shown_where_one_is_when_no_file_is_named) {
+  const temp_dir dir;
+  const auto here = [&](const std::vector<std::string>& words) { return call(words, {}, dir.path().string()); };
+  expect_refusal(here({"keys", "show"}), 1, "swarm.key does not exist");
+  const auto swarm = here({"keys", "new-swarm"});
+  BOOST_TEST_REQUIRE(swarm.end.is(0), swarm.err);
+  const auto key = content(dir / "swarm.key");
+  expect_refusal(here({"keys", "new-swarm"}), 1, "swarm.key exists");
+  BOOST_TEST(content(dir / "swarm.key") == key);
+  const auto shown = here({"keys", "show"});
+  BOOST_TEST(contains(shown.out, "as a swarm's key " + swarm.out), shown.out);
+  // --make is for an identity, which has no name of its own.
+  expect_refusal(here({"keys", "show", "--make"}), 2, "FILE");
+  const auto peer = here({"keys", "show", "id.key", "--make"}).out.substr(std::strlen("peer "), 52);
+  const auto invitation = here({"keys", "invite", peer, "--role", "server", "--expires", "30d"});
+  BOOST_TEST_REQUIRE(invitation.end.is(0), invitation.err);
+  const auto told = here({"keys", "show", dir.write("certificate", invitation.out).string()});
+  for (const auto& part : {peer, swarm.out, std::string{"role server\n"}, std::string{"valid yes\n"}})
+    BOOST_TEST(contains(told.out, part), part);
+  const temp_dir empty;
+  expect_refusal(call({"keys", "invite", peer, "--role", "server"}, {}, empty.path().string()), 1, "swarm.key");
+}
+
+BOOST_AUTO_TEST_CASE(a_dumped_configuration_is_read_back) {
+  const temp_dir dir;
+  const auto dumped = call(
+      {"node", "--config-file=" + sample("node.ini"), "--node.model=" + tiny, "--node.blocks=1:3",
+       "--node.liveness=750ms", "--node.name=a \"quoted\" name", "--dump-config"});
+  BOOST_TEST_REQUIRE(dumped.end.is(0), dumped.err);
+  for (const auto& line :
+       {"model=\"" + tiny + "\"\n", std::string{"blocks=\"1:3\"\n"}, std::string{"liveness=750ms\n"},
+        std::string{"cache_tokens=4096\n"}, std::string{"\n[scheduler]\n"}})
+    BOOST_TEST(contains(dumped.out, line), line << " is not in:\n" << dumped.out);
+  const auto file = dir.write("dump.ini", dumped.out).string();
+  const auto again = call({"node", "--config-file=" + file, "--dump-config"});
+  BOOST_TEST_REQUIRE(again.end.is(0), again.err);
+  BOOST_TEST(again.out == dumped.out);
+  // And a node starts with it.
+  process node{{corolla_executable(), "node", "--config-file=" + file}};
+  const auto ready = node.wait_for_line("ready ", std::chrono::seconds{60});
+  BOOST_TEST(contains(ready, " blocks=1:3 "), ready);
+}
+
+BOOST_AUTO_TEST_CASE(the_sample_file_of_a_node_needs_a_model_and_says_so) {
+  const auto file = sample("node.ini");
+  const auto refused = call({"node", "--config-file=" + file, "--node.blocks=0:10"});
+  expect_refusal(refused, 2, file + ":");
+  BOOST_TEST(contains(refused.err, "a node needs a model: add --node.model=PATH"), refused.err);
+  process node{{corolla_executable(), "node", "--config-file=" + file, "--node.blocks=0:2", "--node.model=" + tiny}};
+  BOOST_TEST(contains(node.wait_for_line("ready ", std::chrono::seconds{60}), " blocks=0:2 "));
+}
+
+BOOST_AUTO_TEST_CASE(the_sample_file_of_a_client_is_taken_as_it_is_and_with_all_that_it_shows) {
+  const temp_dir dir;
+  const auto with_file = [](const std::string& file) {
+    return call(generate({"--ids", "1,2,3", "--ignore-eos", "--config-file=" + file}));
+  };
+  const auto plain = call(generate({"--ids", "1,2,3", "--ignore-eos"}));
+  const auto sampled = with_file(sample("client.ini"));
+  BOOST_TEST(sampled.end.is(0), sampled.err);
+  BOOST_TEST(sampled.out == plain.out);
+  auto text = content(sample("client.ini"));
+  const auto replace = [&](const std::string& what, const std::string& by) {
+    const auto at = text.find(what);
+    BOOST_TEST_REQUIRE(at != std::string::npos, what);
+    text.replace(at, what.size(), by);
+  };
+  // What it says is looked at.
+  replace("chunk-tokens=64", "chunk-tokens=0");
+  expect_refusal(with_file(dir.write("changed.ini", text).string()), 2, "chunk-tokens");
+  replace("chunk-tokens=0", "chunk-tokens=64");
+  const auto id = std::string(52, 'a');
+  for (const auto& name : {"allow", "block"})
+    replace("; " + std::string{name} + "=\"ID,ID\"", std::string{name} + "=\"" + id + ',' + id + '"');
+  replace("; peers=\"corolla://ID@HOST:PORT\"", "peers=\"corolla://" + id + "@127.0.0.1:1\"");
+  expect_refusal(
+      with_file(dir.write("all.ini", text).string()), 2, "--local runs the model here, and --peers elsewhere");
+}
+
+BOOST_AUTO_TEST_CASE(a_measurement_in_json_is_an_object_a_row_with_these_keys_and_no_others) {
+  const auto result = call({"bench", "plan", "--json"});
+  BOOST_TEST_REQUIRE(result.end.is(0), result.err);
+  std::istringstream lines{result.out};
+  size_t rows = 0;
+  for (std::string line; std::getline(lines, line); ++rows) {
+    const auto row = json::parse(line);
+    std::set<std::string> keys;
+    for (const auto& [key, value] : row.items()) keys.insert(key);
+    BOOST_TEST((keys == std::set<std::string>{"row", "value", "unit", "limit", "ratio", "samples"}), row);
+    BOOST_TEST(row.at("row").is_string());
+    BOOST_TEST(row.at("value").is_number());
+    BOOST_TEST(row.at("unit") == "ms");
+    BOOST_TEST(row.at("limit").is_number());
+    BOOST_TEST(row.at("ratio").is_null());
+    BOOST_TEST(row.at("samples").is_number_unsigned());
+  }
+  BOOST_TEST(rows > 0u);
 }

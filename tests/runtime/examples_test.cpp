@@ -5,19 +5,17 @@
 
 #include <csignal>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <boost/test/unit_test.hpp>
 
+#include "tests/support/listening.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using corolla::tests::corolla_executable;
+using corolla::tests::port_of;
 using corolla::tests::process;
 using corolla::tests::run;
+using corolla::tests::somebody_listens;
 using corolla::tests::temp_dir;
 using namespace std::chrono_literals;
 
@@ -47,23 +45,6 @@ process getting_started() {
   return process{
       {source_dir + "/examples/getting_started.sh", model().path},
       {.environment = {"COROLLA=" + corolla_executable(), "COROLLA_PORT=0"}, .input = {}, .folder = {}}};
-}
-
-/// The port in "ready corolla://ID@127.0.0.1:PORT …".
-uint16_t port_of(const std::string& ready) {
-  const auto colon = ready.rfind(':', ready.find(" model="));
-  return static_cast<uint16_t>(std::stoi(ready.substr(colon + 1)));
-}
-
-bool somebody_listens(uint16_t port) {
-  const auto fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const auto connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  return connected;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -56,10 +56,10 @@ server::server(const std::filesystem::path& model, const std::vector<std::string
     : server{start_node(corolla_executable(), model, options)} {}
 
 void server::wait_until_ready() {
-  const auto line = child_.wait_for_line("ready ", patience);
+  ready_line_ = child_.wait_for_line("ready ", patience);
   constexpr size_t begin = 6;
-  address_ = line.substr(begin, line.find(' ', begin) - begin);
-  model_ = field(line, "model");
+  address_ = ready_line_.substr(begin, ready_line_.find(' ', begin) - begin);
+  model_ = field(ready_line_, "model");
 }
 
 std::string server::peer() const {

@@ -37,6 +37,7 @@ class server {
 
   /// Waits for the ready line, which the others below need.  Throws std::runtime_error if it does not come.
   void wait_until_ready();
+  const std::string& ready_line() const { return ready_line_; }
   /// corolla://ID@HOST:PORT
   const std::string& address() const { return address_; }
   std::string peer() const;
@@ -49,7 +50,7 @@ class server {
 
  private:
   process child_;
-  std::string address_, model_;
+  std::string ready_line_, address_, model_;
 };
 
 /// Servers that know each other, and are ready.

@@ -130,11 +130,12 @@ struct hand {
     return message;
   }
 
-  void expect_refused(uint64_t stream, errc code) {
+  void expect_refused(uint64_t stream, errc code, const std::string& sentence = {}) {
     const auto message = wait_for(frame_type::refused);
     const auto body = decode_body<refused_body>(message.body).value();
     BOOST_TEST(message.stream == stream);
     BOOST_TEST((body.code.value == code), body.text.value);
+    if (!sentence.empty()) BOOST_TEST(body.text.value == sentence);
   }
   void expect_step_refused(uint64_t stream, uint64_t seq, errc code) {
     const auto message = wait_for(frame_type::step_refused);
@@ -226,6 +227,17 @@ BOOST_FIXTURE_TEST_CASE(lengths_batches_and_blocks_that_do_not_fit_are_refused, 
   send(7, frame_type::open, to_wire(other));
   expect_refused(7, errc::model_mismatch);
   check_others_go_on();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_beyond_the_models_positions_is_refused_with_both_numbers, hand) {
+  auto too_long = session(), whole = session();
+  too_long.max_length = 257;
+  whole.max_length = 256;
+  send(1, frame_type::open, to_wire(too_long));
+  expect_refused(1, errc::too_large, "max_length 257, and the model has 256 positions");
+  open(3, whole);
+  send_step(5, one_token());
+  wait_for(frame_type::step);
 }
 
 BOOST_FIXTURE_TEST_CASE(steps_for_unknown_and_foreign_sessions_are_refused, hand) {

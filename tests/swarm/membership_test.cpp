@@ -38,10 +38,10 @@ std::string without_line_end(std::string text) {
   return text;
 }
 
-/// A swarm's key and what it gave to whom, as files made by `corolla keys`.
+/// A swarm's key and what it gave to whom, as files made by `corolla keys` in one folder.
 class swarm_keys {
  public:
-  swarm_keys() : id_{without_line_end(keys({"new-swarm", key()}))} {}
+  swarm_keys() : id_{without_line_end(keys({"new-swarm"}, in_folder()))} {}
 
   const std::string& id() const { return id_; }
   fs::path identity(const std::string& who) const { return folder_ / (who + ".key"); }
@@ -56,11 +56,14 @@ class swarm_keys {
       const process_options& when = {}) const {
     return folder_.write(
         who + '.' + role + ".certificate",
-        keys({"invite", peer(who), "--key", key(), "--role", role, "--expires", life}, when));
+        keys({"invite", peer(who), "--role", role, "--expires", life}, in_folder(when)));
   }
 
  private:
-  fs::path key() const { return folder_ / "swarm.key"; }
+  process_options in_folder(process_options options = {}) const {
+    options.folder = folder_.path();
+    return options;
+  }
 
   temp_dir folder_;
   std::string id_;

@@ -66,6 +66,28 @@ BOOST_AUTO_TEST_CASE(a_text_longer_than_the_model_has_positions_is_refused_with_
   BOOST_TEST(s.run("generate", continuation({1, 2, 3}, 254)).end.is(0));
 }
 
+BOOST_AUTO_TEST_CASE(a_text_to_evaluate_that_is_longer_than_the_model_has_positions_is_refused_with_both_numbers) {
+  const swarm s{tiny_model("llama"), {"0:4"}};
+  const temp_dir folder;
+  const auto out = folder / "out.safetensors";
+  const auto with_tokens = [&](int64_t tokens) {
+    const auto in = folder / "in.safetensors";
+    const std::vector<int64_t> ids(static_cast<size_t>(tokens), 5);
+    model::write_safetensors(in, {{"input_ids", model::tensor::of<int64_t>({1, tokens}, ids)}});
+    return std::vector<std::string>{"--inputs", in, "--out", out};
+  };
+  const auto here = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"eval", "--local", "--model", s.model(), "--threads", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_corolla(words);
+  };
+  check_refusal(here(with_tokens(257)), {"257 tokens", "256 positions"});
+  check_refusal(s.run("eval", with_tokens(257)), {"max_length 257", "the model has 256 positions"});
+  BOOST_TEST(!fs::exists(out));
+  BOOST_TEST(here(with_tokens(256)).end.is(0));
+  BOOST_TEST(s.run("eval", with_tokens(256)).end.is(0));
+}
+
 BOOST_AUTO_TEST_CASE(a_session_longer_than_a_server_takes_is_refused_with_both_numbers) {
   swarm s{tiny_model("bloom"), {"0:4"}, {"--node.max_length=64"}};
   check_refusal(
