@@ -80,8 +80,9 @@ class scene : private surroundings {
     switch (what) {
       case 0:
       case 1:
-      case 2:
         return send(next_step());
+      case 2:
+        return send(in_.byte() % 2 == 0 ? recent_ : next_step());
       case 3:
         return send(any_step());
       case 4:
@@ -180,6 +181,7 @@ class scene : private surroundings {
     s.from = upstream_;
     sent_position_ = s.position + static_cast<uint32_t>(s.hidden.dim(1));
     done_ = s.done;
+    recent_ = s;
     return s;
   }
 
@@ -375,6 +377,7 @@ class scene : private surroundings {
   uint64_t newest_ = edge;
   uint64_t sent_seq_ = config_.done;
   uint32_t sent_position_ = 0;
+  step recent_;  // the latest that was to be taken
   uint64_t done_ = config_.done;
   uint32_t restored_ = 0;
   uint32_t restored_until_ = 5;

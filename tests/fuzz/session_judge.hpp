@@ -88,6 +88,7 @@ class session_judge {
   bool goes_alone(const step& s) const { return s.position < position_ || tokens_of(s) == 0 || !s.hypo_ids.empty(); }
   bool fits(const step& s) const {
     if (s.hidden.rank() != 3 || s.hidden.dim(0) != config_.batch || s.hidden.dim(2) != hidden_size) return false;
+    if (!model::all_finite(s.hidden)) return false;
     for (const auto text : s.hypo_ids)
       if (text >= config_.batch || s.hypo_ids.size() != config_.batch) return false;
     return may_begin() && is_restored_ && s.seq == last_ + 1 && s.done <= last_ && s.done >= last_alone_ &&
