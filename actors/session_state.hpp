@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -62,6 +63,7 @@ struct session_state {
     for (auto& answer : kept) answer.deliver(reason);
     accepted.clear();
     kept.clear();
+    if (sought) std::exchange(sought, std::nullopt)->answer.deliver(reason);
   }
 
   /// What is still to go to a new next hop is kept, even where the client had it from the one before.
