@@ -280,7 +280,10 @@ static void expect(route_state& state, const route_estimate& estimate) {
 void measure(
     route_pointer self, std::vector<peer_id> wanted, std::function<void(const std::vector<ping_time>&)> then,
     std::function<void(caf::error&)> failed) {
-  self->request(self->state.config->node, connect_timeout, snapshot_atom::value, wanted, measuring_time)
+  // Whom an attempt to open has waited for, the next one does not.
+  const bool waits = !is_opening(self->state) || !std::exchange(self->state.measured, true);
+  const auto patience = waits ? measuring_time : std::chrono::milliseconds{0};
+  self->request(self->state.config->node, connect_timeout, snapshot_atom::value, wanted, patience)
       .then(
           [wanted, then = std::move(then)](std::vector<ping_time>& ways) {
             add_far_ones(ways, wanted, measuring_time);

@@ -91,6 +91,7 @@ struct route_state {
   std::string loss;         // the last hop that was lost, and why
   bool waits_for_servers = false;
   alarm::time_point ask_again = alarm::never;  // while it waits
+  bool measured = false;                       // ways to servers, while the route was opened
   bool unreached = false;                      // a server was gone or did not answer while the route was opened
   bool move_waits = false;                     // whoever leaves has nobody to go to
   bool may_be_alone = false;                   // a link was lost: maybe the last by which this node hears of servers
