@@ -52,14 +52,14 @@ void take_load(node_pointer self, const block_status& block) {
 }
 
 /// The record as it is now, with what is known of the ways to others.
-template <class Then>
-void with_record(node_pointer self, uint64_t free_tokens, Then then) {
+template <class Then, class Failed>
+void with_record(node_pointer self, uint64_t free_tokens, Then then, Failed failed) {
   self->request(self->state.probe, answer_timeout, snapshot_atom::value)
       .then(
           [self, free_tokens, then](std::vector<ping_time>& ways) mutable {
             then(record_of(self->state, free_tokens, std::move(ways)));
           },
-          [](const caf::error&) {});  // the node ends
+          failed);
 }
 
 }  // namespace
@@ -74,20 +74,23 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
             auto& s = self->state;
             s.busy = block.busy;
             s.sampled = self->clock().now();
-            with_record(self, block.free_tokens, [self, acknowledgements, promise](server_record record) mutable {
-              self->request(
-                      self->state.settings->directory, publish_timeout, publish_atom::value, std::move(record),
-                      acknowledgements)
-                  .then(
-                      [self, promise](taken done) mutable {
-                        if (!std::exchange(self->state.published, true)) {
-                          neighbours::tend(self);
-                          self->delayed_send(self, sample_pause, tick_atom::value);
-                        }
-                        promise.deliver(done);
-                      },
-                      [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
-            });
+            with_record(
+                self, block.free_tokens,
+                [self, acknowledgements, promise](server_record record) mutable {
+                  self->request(
+                          self->state.settings->directory, publish_timeout, publish_atom::value, std::move(record),
+                          acknowledgements)
+                      .then(
+                          [self, promise](taken done) mutable {
+                            if (!std::exchange(self->state.published, true)) {
+                              neighbours::tend(self);
+                              self->delayed_send(self, sample_pause, tick_atom::value);
+                            }
+                            promise.deliver(done);
+                          },
+                          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+                },
+                [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
           },
           [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
   return promise;
@@ -100,11 +103,14 @@ void announce(node_pointer self) {
             auto& s = self->state;
             if (s.stopping) return;
             take_load(self, block);
-            with_record(self, block.free_tokens, [self](server_record record) {
-              auto& now = self->state;
-              if (now.stopping) return;
-              caf::anon_send(now.settings->directory, publish_atom::value, std::move(record), uint32_t{0});
-            });
+            with_record(
+                self, block.free_tokens,
+                [self](server_record record) {
+                  auto& now = self->state;
+                  if (now.stopping) return;
+                  caf::anon_send(now.settings->directory, publish_atom::value, std::move(record), uint32_t{0});
+                },
+                [](const caf::error&) {});  // there is a next time
           },
           [](caf::error&) {});
 }

@@ -22,6 +22,9 @@ constexpr auto pause = std::chrono::seconds{10};
 constexpr uint32_t first_pings = 3;
 constexpr auto ping_timeout = std::chrono::seconds{2};
 constexpr auto connect_timeout = std::chrono::seconds{8};
+/// Who could not be reached is not looked for again for so long: a record may lead nowhere, and nobody should wait for
+/// that each time.
+constexpr auto shunned_for = std::chrono::minutes{1};
 
 struct way {
   peer_actor peer;
@@ -41,6 +44,7 @@ struct probe_state {
   connector_actor connector;
   std::map<peer_id, way> ways;  // to linked servers
   std::list<waiter> waiters;
+  std::map<peer_id, alarm::time_point> shunned;  // until then
   alarm::time_point next_round = alarm::never;
   alarm timer;
   static constexpr const char* name = "probe";
@@ -97,6 +101,7 @@ void ping(probe_pointer self, const peer_id& peer) {
 
 void link_up(probe_pointer self, const peer_id& peer, const peer_actor& actor) {
   auto& state = self->state;
+  state.shunned.erase(peer);
   state.ways.insert_or_assign(peer, way{actor, std::nullopt, first_pings - 1});
   self->monitor(actor);
   ping(self, peer);
@@ -118,8 +123,11 @@ caf::result<std::vector<ping_time>> look(
     probe_pointer self, const std::vector<peer_id>& wanted, std::chrono::milliseconds patience) {
   auto& state = self->state;
   waiter w;
+  std::erase_if(state.shunned, [now = self->clock().now()](auto& item) { return item.second <= now; });
   for (auto& peer : wanted)
-    if (auto found = state.ways.find(peer); found == state.ways.end() || !found->second.known) w.missing.insert(peer);
+    if (auto found = state.ways.find(peer);
+        !state.shunned.contains(peer) && (found == state.ways.end() || !found->second.known))
+      w.missing.insert(peer);
   if (w.missing.empty()) return snapshot(state);
   w.until = self->clock().now() + patience;
   w.answer = self->make_response_promise<std::vector<ping_time>>();
@@ -131,7 +139,12 @@ caf::result<std::vector<ping_time>> look(
   for (auto& peer : missing)
     if (!state.ways.contains(peer))
       self->request(state.connector, connect_timeout, connect_atom::value, peer)
-          .then([](const peer_actor&) {}, [self, peer](const caf::error&) { settle(self->state, peer); });
+          .then(
+              [](const peer_actor&) {},
+              [self, peer](const caf::error&) {
+                self->state.shunned.insert_or_assign(peer, self->clock().now() + shunned_for);
+                settle(self->state, peer);
+              });
   return promise;
 }
 

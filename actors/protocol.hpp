@@ -171,7 +171,8 @@ using probe_actor = caf::typed_actor<
     caf::reacts_to<up_atom, peer_id, peer_actor>,
     // What is known of servers that are linked.
     caf::replies_to<snapshot_atom>::with<std::vector<ping_time>>,
-    // The same, once each of these servers was linked and pinged, or could not be, or that much time has passed.
+    // The same, once each of these servers was linked and pinged, or could not be (lately), or that much time has
+    // passed.
     caf::replies_to<snapshot_atom, std::vector<peer_id>, std::chrono::milliseconds>::with<std::vector<ping_time>>,
     caf::reacts_to<tick_atom>>;
 

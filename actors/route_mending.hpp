@@ -52,11 +52,11 @@ mending* current(route_pointer self, uint64_t epoch);
 inline bool is_opening(const route_state& state) {
   return state.now == phase::opening;
 }
-/// The client is the hop before the gap, or behind it.
 /// What is replaced serves as long as it is not.
 inline bool is_optional(const mending& m) {
   return m.late || m.moves;
 }
+/// The client is the hop before the gap, or behind it.
 inline bool fed_by_client(const mending& m) {
   return m.first == 0;
 }

@@ -268,8 +268,8 @@ static peer_id start_of(const route_state& state) {
 static void expect(route_state& state, const route_estimate& estimate) {
   if (!estimate.speed_announced()) return;
   auto time = [](double seconds) {
-    // What a server announces may be anything.
-    const std::chrono::duration<double> bounded{std::min(seconds, 60.0)};
+    // What a server announces may be anything; in this order also what is no number.
+    const std::chrono::duration<double> bounded{std::min(60.0, seconds)};
     return std::chrono::duration_cast<policy::step_patience::duration>(bounded);
   };
   const auto rows = state.config->options.batch;

@@ -146,6 +146,18 @@ BOOST_AUTO_TEST_CASE(nobody_is_waited_for_who_cannot_be_reached_or_beyond_the_ti
   BOOST_TEST(patient->value.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(who_could_not_be_reached_is_left_alone_for_a_minute) {
+  BOOST_TEST(look({named(9)}, 300ms)->value.has_value());
+  BOOST_TEST(dials == 1u);
+  add(9, link_quality{20ms, 0});
+  time.pass(59s);
+  BOOST_TEST(look({named(9)}, 300ms)->value->empty());
+  BOOST_TEST(dials == 1u);
+  time.pass(1s);
+  BOOST_TEST(look({named(9)}, 300ms)->value->size() == 1u);
+  BOOST_TEST(dials == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(one_whose_link_ends_meanwhile_is_not_waited_for) {
   add(1, std::nullopt);
   const auto answer = look({named(1)}, 10s);
