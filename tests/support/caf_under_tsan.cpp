@@ -14,6 +14,11 @@ Function caf_function(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
+/// Whoever frees a message, read or not, does so after it was sent.
+void order_its_end(const caf::mailbox_element_ptr& message) {
+  __tsan_release(static_cast<caf::memory_managed*>(message.get()));
+}
+
 }  // namespace
 
 namespace caf {
@@ -29,6 +34,7 @@ void scheduled_actor::enqueue(mailbox_element_ptr message, execution_unit* conte
   static auto own = caf_function<void (*)(scheduled_actor*, mailbox_element_ptr, execution_unit*)>(
       "_ZN3caf15scheduled_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14execution_"
       "unitE");
+  order_its_end(message);
   __tsan_release(ctrl());
   own(this, std::move(message), context);
 }
@@ -53,6 +59,7 @@ invoke_message_result scheduled_actor::consume(mailbox_element& message) {
 void blocking_actor::enqueue(mailbox_element_ptr message, execution_unit* context) {
   static auto own = caf_function<void (*)(blocking_actor*, mailbox_element_ptr, execution_unit*)>(
       "_ZN3caf14blocking_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEEPNS_14execution_unitE");
+  order_its_end(message);
   __tsan_release(ctrl());
   own(this, std::move(message), context);
 }
@@ -62,6 +69,12 @@ intrusive::task_result blocking_actor::mailbox_visitor::operator()(mailbox_eleme
       "_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE");
   __tsan_acquire(self->ctrl());
   return own(this, message);
+}
+
+void memory_managed::request_deletion(bool decremented) const noexcept {
+  static auto own = caf_function<void (*)(const memory_managed*, bool)>("_ZNK3caf14memory_managed16request_deletionEb");
+  __tsan_acquire(const_cast<memory_managed*>(this));
+  own(this, decremented);
 }
 
 // What counts references does the same as CAF's own, in code that the sanitizer sees.
