@@ -57,6 +57,22 @@ bool differs_for_watchers(const server_record& before, const server_record& afte
          before.blocks_digest != after.blocks_digest;
 }
 
+bool is_there(directory_pointer self, const held_record& held) {
+  auto age = self->state.gossip->age(held.record.peer.bytes, self->clock().now());
+  return held.record.state != server_state::gone &&
+         age < std::min(held.record.lifetime, self->state.config->limits.longest_life);
+}
+
+/// Whoever waits for this record has it.
+void settle_finds(directory_pointer self, const held_record& held) {
+  if (!is_there(self, held)) return;
+  std::erase_if(self->state.finding, [&](pending_find& find) {
+    if (find.peer != held.record.peer) return false;
+    find.answer.deliver(held.record);
+    return true;
+  });
+}
+
 /// What gossip took takes the place of what was held of that server.
 const held_record& put(directory_pointer self, held_record held) {
   auto& records = self->state.records;
@@ -66,6 +82,7 @@ const held_record& put(directory_pointer self, held_record held) {
                                         : differs_for_watchers(found->second.record, held.record);
   auto& stored = records.insert_or_assign(peer, std::move(held)).first->second;
   if (matters) tell_watchers(self);
+  settle_finds(self, stored);
   return stored;
 }
 
@@ -229,10 +246,16 @@ void went_down(directory_pointer self, const caf::actor_addr& source) {
 
 // -- the actor ----------------------------------------------------------------------------------------------------
 
-bool is_there(directory_pointer self, const held_record& held) {
-  auto age = self->state.gossip->age(held.record.peer.bytes, self->clock().now());
-  return held.record.state != server_state::gone &&
-         age < std::min(held.record.lifetime, self->state.config->limits.longest_life);
+caf::error not_known(const peer_id& peer) {
+  return make_error(errc::unknown_peer, "no address is known that " + peer.to_string() + " announced");
+}
+
+void give_up_finds(directory_pointer self, policy::gossip_time now) {
+  std::erase_if(self->state.finding, [&](pending_find& find) {
+    if (find.until > now) return false;
+    find.answer.deliver(not_known(find.peer));
+    return true;
+  });
 }
 
 void tick(directory_pointer self) {
@@ -242,14 +265,19 @@ void tick(directory_pointer self) {
   expire(self);
   if (state.own && state.pacer.due() <= now) announce(self);
   if (state.next_digest <= now) reconcile_one(self);
+  give_up_finds(self, now);
   set_timer(self);
 }
 
-caf::result<server_record> find(directory_pointer self, const peer_id& peer) {
-  auto found = self->state.records.find(peer);
-  if (found == self->state.records.end() || !is_there(self, found->second))
-    return make_error(errc::unknown_peer, "no address is known that " + peer.to_string() + " announced");
-  return found->second.record;
+caf::result<server_record> find(directory_pointer self, const peer_id& peer, milliseconds patience) {
+  auto& state = self->state;
+  auto found = state.records.find(peer);
+  if (found != state.records.end() && is_there(self, found->second)) return found->second.record;
+  if (patience <= milliseconds{0}) return not_known(peer);
+  auto answer = self->make_response_promise<server_record>();
+  state.finding.push_back({peer, self->clock().now() + patience, answer});
+  set_timer(self);
+  return answer;
 }
 
 directory_status status(directory_pointer self) {
@@ -275,7 +303,7 @@ directory_actor::behavior_type directory(directory_pointer self, const directory
           if (is_there(self, held)) result.push_back(held.record);
         return result;
       },
-      [self](find_atom, const peer_id& peer) { return find(self, peer); },
+      [self](find_atom, const peer_id& peer, milliseconds patience) { return find(self, peer, patience); },
       [self](record_atom, const peer_id& newcomer) {
         auto everything = policy::digest_range{};
         everything.last.fill(0xff);
@@ -313,6 +341,7 @@ signed_server_record as_it_travels(directory_pointer self, const held_record& he
 void set_timer(directory_pointer self) {
   auto& state = self->state;
   state.timer.set(self, std::min({state.pacer.due(), state.next_digest, state.gossip->next_expiry()}));
+  for (auto& find : state.finding) state.timer.set(self, find.until);
 }
 
 }  // namespace directory_parts

@@ -37,6 +37,13 @@ struct pending_publish {
   uint32_t taken_by = 0;
 };
 
+/// Somebody waits for a record.
+struct pending_find {
+  peer_id peer;
+  policy::gossip_time until;
+  caf::typed_response_promise<server_record> answer;
+};
+
 struct directory_state {
   directory_state() = default;
   std::optional<directory_config> config;
@@ -51,6 +58,7 @@ struct directory_state {
   uint64_t least_seq = 0;            // that the next own record must have
   policy::pacer pacer;
   std::optional<pending_publish> publishing;
+  std::vector<pending_find> finding;
   bool leaving = false;
 
   alarm timer;

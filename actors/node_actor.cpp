@@ -128,6 +128,9 @@ node_actor::behavior_type node(node_pointer self, const node_settings& settings)
       },
       [self](connect_atom, const crypto::address& address) { return links::connect(self, address); },
       [self](connect_atom, const peer_id& peer) { return links::connect(self, peer); },
+      [self](connect_atom, const peer_id& peer, std::chrono::milliseconds patience) {
+        return links::connect(self, peer, patience);
+      },
       [self](up_atom, const link_info& info, const peer_actor& peer) { return links::up(self, info, peer); },
       [self](open_atom, open_request& request, const peer_id& client, session_events_actor& events) {
         return sessions::open(self, request, client, std::move(events));

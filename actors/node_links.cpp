@@ -138,7 +138,7 @@ caf::result<peer_actor> connect(node_pointer self, const crypto::address& addres
   return connect(self, *address.peer, std::vector{address});
 }
 
-caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
+caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::chrono::milliseconds patience) {
   auto& state = self->state;
   if (auto link = link_to(state, peer)) return link->actor;
   if (peer == state.settings->link->self) {
@@ -146,7 +146,7 @@ caf::result<peer_actor> connect(node_pointer self, const peer_id& peer) {
     return state.itself;
   }
   auto promise = self->make_response_promise<peer_actor>();
-  self->request(state.settings->directory, find_timeout, find_atom::value, peer)
+  self->request(state.settings->directory, find_timeout + patience, find_atom::value, peer, patience)
       .then(
           [self, peer, promise](const server_record& record) mutable {
             std::vector<crypto::address> addresses;

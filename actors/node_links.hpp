@@ -8,7 +8,7 @@ namespace corolla::actors::links {
 caf::result<crypto::address> listen(
     node_pointer self, const std::string& host, uint16_t port, const std::vector<std::string>& announce);
 caf::result<peer_actor> connect(node_pointer self, const crypto::address& address);
-caf::result<peer_actor> connect(node_pointer self, const peer_id& peer);
+caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::chrono::milliseconds patience = {});
 /// Dials a bootstrap node again after `pause`, and after twice as long each time that this fails, up to a second.
 void keep(node_pointer self, const crypto::address& address, std::chrono::milliseconds pause);
 

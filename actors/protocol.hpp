@@ -163,7 +163,9 @@ using peer_actor = caf::typed_actor<
 using connector_actor = caf::typed_actor<
     // The peer, through a link that is up, or dialled now at the addresses that it itself announced.  Fails with
     // unknown_peer without sending anything.
-    caf::replies_to<connect_atom, peer_id>::with<peer_actor>>;
+    caf::replies_to<connect_atom, peer_id>::with<peer_actor>,
+    // The same of a peer whose record may be on its way: it is awaited for that long.
+    caf::replies_to<connect_atom, peer_id, std::chrono::milliseconds>::with<peer_actor>>;
 
 /// PROBE: how far other servers are, measured over links.
 using probe_actor = caf::typed_actor<
@@ -192,8 +194,8 @@ using directory_actor = caf::typed_actor<
     caf::replies_to<withdraw_atom>::with<taken>,
     // All live records, without those of servers that said goodbye.
     caf::replies_to<snapshot_atom>::with<std::vector<server_record>>,
-    // One peer's record; fails with unknown_peer.
-    caf::replies_to<find_atom, peer_id>::with<server_record>,
+    // One peer's record, or the one that comes within that time; fails with unknown_peer.
+    caf::replies_to<find_atom, peer_id, std::chrono::milliseconds>::with<server_record>,
     // The same as they travel: for a newcomer, which is told of changes from now on.
     caf::replies_to<record_atom, peer_id>::with<std::vector<signed_server_record>>,
     // What this node holds, for a peer to compare.
@@ -238,6 +240,7 @@ using node_actor = caf::typed_actor<
     caf::replies_to<connect_atom, crypto::address>::with<peer_actor>,
     // As a connector.
     caf::replies_to<connect_atom, peer_id>::with<peer_actor>,
+    caf::replies_to<connect_atom, peer_id, std::chrono::milliseconds>::with<peer_actor>,
     // A link is up (from its peer actor).
     caf::replies_to<up_atom, link_info, peer_actor>::with<taken>,
     // A session for a client (from its peer actor); `events` is the client's ear.

@@ -80,9 +80,7 @@ void tick(session_pointer self) {
         "blocks " + to_string(state.config.blocks) + ": no answer within " +
             std::to_string(state.config.step_timeout.count()) + " ms");
   if (now >= state.next_due) edges::overdue(self);
-  edges::seek(self);
   state.timer.set(self, std::min(state.block_due, state.next_due));
-  if (state.sought) state.timer.set(self, state.sought->next);
   if (auto event = std::exchange(state.unreported, std::nullopt)) report(self, *event, 1);
 }
 

@@ -8,7 +8,7 @@ constexpr auto find_timeout = std::chrono::seconds{10};
 /// Edges that may be looked for at a time: a route gives up some on its way, and a hostile client would never stop.
 constexpr uint32_t most_found_at_once = 16;
 /// A next hop whose link was lost is unknown here until it is heard of again, which takes a round of the directories.
-constexpr auto seek_time = std::chrono::milliseconds{2000}, seek_pause = std::chrono::milliseconds{100};
+constexpr auto return_time = std::chrono::milliseconds{2000};
 
 std::string name_of(session_pointer self, const peer_id& next) {
   return (self->state.config.client == next ? "the client " : "the next hop ") + next.to_string();
@@ -83,35 +83,27 @@ void let_go(session_pointer self, edge_actor& edge) {
   edge = nullptr;
 }
 
-static void find_or(
-    session_pointer self, const edge_target& to, std::function<void(caf::error&)> or_else,
-    std::function<void(const edge_actor&)> then) {
-  if (self->state.finding >= most_found_at_once) {
-    auto reason = make_error(errc::overloaded, "other edges are on their way");
-    return or_else(reason);
-  }
-  ++self->state.finding;
-  auto failed = [self, or_else = std::move(or_else)](caf::error& reason) {
-    --self->state.finding;
-    or_else(reason);
+caf::result<taken> find(
+    session_pointer self, const edge_target& to, use_edge then, std::chrono::milliseconds patience) {
+  auto& state = self->state;
+  if (state.finding.size() >= most_found_at_once) return make_error(errc::overloaded, "other edges are on their way");
+  const auto turn = ++state.last_find;
+  auto promise = self->make_response_promise<taken>();
+  state.finding.emplace(turn, promise);
+  auto failed = [self, turn](caf::error& reason) {
+    if (auto waiting = self->state.finding.extract(turn)) waiting.mapped().deliver(std::move(reason));
   };
-  auto found = [self, then = std::move(then)](const edge_actor& edge) {
-    --self->state.finding;
-    then(edge);
+  auto found = [self, turn, then = std::move(then)](const edge_actor& edge) {
+    if (auto waiting = self->state.finding.extract(turn)) return then(edge, waiting.mapped());
+    self->send(edge, close_atom::value);
   };
-  self->request(self->state.config.connector, find_timeout, connect_atom::value, to.peer)
+  self->request(self->state.config.connector, find_timeout + patience, connect_atom::value, to.peer, patience)
       .then(
           [self, to, found, failed](const peer_actor& peer) {
             self->request(peer, find_timeout, attach_atom::value, to, edge_owner_actor{self}).then(found, failed);
           },
           failed);
-}
-
-void find(
-    session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise,
-    std::function<void(const edge_actor&)> then) {
-  auto failed = [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); };
-  find_or(self, to, std::move(failed), std::move(then));
+  return promise;
 }
 
 void pump(session_pointer self) {
@@ -145,8 +137,7 @@ static caf::result<taken> add_substitute(session_pointer self, outlet way) {
   if (way_of(self, to.epoch) != nullptr) return make_error(errc::stale, "an edge of this epoch is there already");
   if (state.substitute) let_go(self, state.substitute->edge);
   state.substitute = std::move(way);
-  auto promise = self->make_response_promise<taken>();
-  find(self, to, promise, [self, to, promise](const edge_actor& edge) mutable {
+  return find(self, to, [self, to](const edge_actor& edge, caf::typed_response_promise<taken>& promise) {
     auto& substitute = self->state.substitute;
     if (!substitute || substitute->to() != to || substitute->edge) {
       self->send(edge, close_atom::value);
@@ -158,7 +149,6 @@ static caf::result<taken> add_substitute(session_pointer self, outlet way) {
     pump(self);
     promise.deliver(taken{});
   });
-  return promise;
 }
 
 caf::result<taken> prepare(session_pointer self, const edge_target& to) {
@@ -173,34 +163,6 @@ caf::result<taken> restore(session_pointer self, const restore_request& request)
   outlet way{request.to};
   way.restore(request.done, pieces->empty() ? 0 : pieces->back().position + pieces->back().tokens);
   return add_substitute(self, std::move(way));
-}
-
-void seek(session_pointer self) {
-  auto& state = self->state;
-  if (!state.sought || self->clock().now() < state.sought->next) return;
-  auto sought = *std::exchange(state.sought, std::nullopt);
-  auto found = [self, sought](const edge_actor& edge) mutable {
-    auto& way = self->state.out;
-    if (way->to() != sought.to || way->edge) {
-      self->send(edge, close_atom::value);
-      sought.answer.deliver(make_error(errc::stale, "another edge is in force by now"));
-      return;
-    }
-    attach_first(self, edge);
-    sought.answer.deliver(taken{});
-  };
-  auto failed = [self, sought](caf::error& reason) mutable {
-    auto& s = self->state;
-    const auto now = self->clock().now();
-    if (code_of(reason) != errc::unknown_peer || now >= sought.until || s.out->to() != sought.to) {
-      sought.answer.deliver(std::move(reason));
-      return;
-    }
-    sought.next = now + seek_pause;
-    s.sought = sought;
-    s.timer.set(self, sought.next);
-  };
-  find_or(self, sought.to, std::move(failed), std::move(found));
 }
 
 caf::result<taken> relink(session_pointer self, const relink_request& request) {
@@ -223,15 +185,20 @@ caf::result<taken> relink(session_pointer self, const relink_request& request) {
     ask_block(self);
     return taken{};
   }
-  const auto now = self->clock().now();
   const bool is_known = state.out->to().session == request.to.session;
   state.out.emplace(request.to);
   state.out->begin_after(request.last);
-  auto promise = self->make_response_promise<taken>();
-  if (state.sought) state.sought->answer.deliver(make_error(errc::stale, "another edge is in force by now"));
-  state.sought = sought_edge{request.to, promise, is_known ? now + seek_time : now, now};
-  seek(self);
-  return promise;
+  auto attach = [self, to = request.to](const edge_actor& edge, caf::typed_response_promise<taken>& promise) {
+    auto& way = self->state.out;
+    if (way->to() != to || way->edge) {
+      self->send(edge, close_atom::value);
+      promise.deliver(make_error(errc::stale, "another edge is in force by now"));
+      return;
+    }
+    attach_first(self, edge);
+    promise.deliver(taken{});
+  };
+  return find(self, request.to, std::move(attach), is_known ? return_time : std::chrono::milliseconds{0});
 }
 
 void refused(session_pointer self, const step_refused& why) {

@@ -195,8 +195,7 @@ caf::result<taken> begin(session_pointer self, const hand_over_request& request)
   if (state.handing) end(self);  // its client has given it up
   state.handing = handing_over{
       .to = request.to, .edge = {}, .done = request.done, .until = request.tokens, .block = state.config.blocks.begin};
-  auto promise = self->make_response_promise<taken>();
-  edges::find(self, request.to, promise, [self, to = request.to, promise](const edge_actor& edge) mutable {
+  auto go = [self, to = request.to](const edge_actor& edge, caf::typed_response_promise<taken>& promise) {
     auto& h = self->state.handing;
     if (!h || h->to != to || h->edge) {
       self->send(edge, close_atom::value);
@@ -207,8 +206,8 @@ caf::result<taken> begin(session_pointer self, const hand_over_request& request)
     h->edge = edge;
     promise.deliver(taken{});
     go_on(self);
-  });
-  return promise;
+  };
+  return edges::find(self, request.to, std::move(go));
 }
 
 caf::result<taken> take_part(session_pointer self, step& part) {

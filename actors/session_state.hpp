@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,14 +39,6 @@ struct handing_over {
   uint32_t untaken = 0;   // parts
 };
 
-/// The way of a `relink` whose peer is not known, or not looked for yet.
-struct sought_edge {
-  edge_target to;
-  caf::typed_response_promise<taken> answer;
-  alarm::time_point until;  // then it is given up
-  alarm::time_point next;   // it is looked for
-};
-
 struct session_state {
   session_state() = default;
   session_state(const session_state&) = delete;
@@ -53,17 +46,17 @@ struct session_state {
   ~session_state() {
     const auto reason = make_error(errc::unknown_session, "the session has ended");
     answer_all(reason);
-    if (sought) sought->answer.deliver(reason);
     caf::anon_send(config.block, release_atom::value, config.cache);
   }
 
-  /// Whoever sent what the block has not taken yet: each of them holds credit until it is answered.
+  /// Whoever sent what the block has not taken yet, or waits for an edge: each holds credit until it is answered.
   void answer_all(const caf::error& reason) {
     for (auto& waiting : accepted) waiting.answer.deliver(reason);
     for (auto& answer : kept) answer.deliver(reason);
     accepted.clear();
     kept.clear();
-    if (sought) std::exchange(sought, std::nullopt)->answer.deliver(reason);
+    for (auto& [turn, waiting] : finding) waiting.deliver(reason);
+    finding.clear();
   }
 
   /// What is still to go to a new next hop is kept, even where the client had it from the one before.
@@ -83,9 +76,9 @@ struct session_state {
   uint64_t client_bytes = 0;  // of tensors that the client sent
   uint64_t server_bytes = 0;  // and that other servers did
   alarm::time_point opened{};
-  uint32_t position = 0;  // tokens in the cache
-  uint32_t finding = 0;   // peers of new edges
-  std::optional<sought_edge> sought;
+  uint32_t position = 0;                                           // tokens in the cache
+  std::map<uint64_t, caf::typed_response_promise<taken>> finding;  // new edges, in the order of asking
+  uint64_t last_find = 0;
   std::optional<handing_over> handing;
   bool reading_cache = false;   // the block is asked for a part
   bool awaits_prompts = false;  // and takes no step before
@@ -142,10 +135,11 @@ caf::result<taken> give_block(session_pointer self, Atom what, What given, std::
 
 namespace edges {
 
-/// Finds the peer and gives `then` an edge to its session; `promise` hears of a failure.
-void find(
-    session_pointer self, const edge_target& to, caf::typed_response_promise<taken> promise,
-    std::function<void(const edge_actor&)> then);
+/// What is done with an edge that was found; it answers whoever waits.
+using use_edge = std::function<void(const edge_actor&, caf::typed_response_promise<taken>&)>;
+/// Finds the peer, which may have to be heard of first, and gives `then` an edge to its session.
+caf::result<taken> find(
+    session_pointer self, const edge_target& to, use_edge then, std::chrono::milliseconds patience = {});
 /// The edge is given up.
 void let_go(session_pointer self, edge_actor& edge);
 /// Sends what may go, on both ways out.
@@ -155,8 +149,6 @@ caf::result<accepted> accept(session_pointer self, const accept_request& request
 caf::result<taken> restore(session_pointer self, const restore_request& request);
 caf::result<taken> prepare(session_pointer self, const edge_target& to);
 caf::result<taken> relink(session_pointer self, const relink_request& request);
-/// Looks for the peer of a `relink` again, if it is time to.
-void seek(session_pointer self);
 /// The next hop, or the substitute, said no to what it had taken.
 void refused(session_pointer self, const step_refused& why);
 /// True if it was an edge that ended.

@@ -81,11 +81,13 @@ std::vector<held_blocks> holders_of(const seen_model& model) {
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
   std::vector<held_blocks> result;
   for (size_t i = 0; i + 1 < edges.size(); ++i) {
-    held_blocks part{edges[i], edges[i + 1], {}};
-    for (auto& server : model.servers)
-      if (server.state == "online" && server.begin <= part.begin && part.end <= server.end)
-        part.peers.push_back(server.peer);
-    if (!result.empty() && result.back().peers == part.peers)
+    held_blocks part{edges[i], edges[i + 1], {}, {}};
+    for (auto& server : model.servers) {
+      if (server.begin > part.begin || part.end > server.end) continue;
+      if (server.state == "online") part.peers.push_back(server.peer);
+      if (server.state == "draining") part.leaving.push_back(server.peer);
+    }
+    if (!result.empty() && result.back().peers == part.peers && result.back().leaving == part.leaving)
       result.back().end = part.end;
     else
       result.push_back(std::move(part));

@@ -38,14 +38,15 @@ struct seen_model {
 /// Blocks in a row that the same servers hold.
 struct held_blocks {
   uint32_t begin = 0, end = 0;
-  std::vector<std::string> peers;  ///< that take sessions: online
+  std::vector<std::string> peers;    ///< that take sessions: online
+  std::vector<std::string> leaving;  ///< that serve those they have until others have taken over: draining
 };
 
 /// Asks the first of `peers` that answers.  Models by name and digest.  Throws std::runtime_error with a sentence where
 /// none answers.
 std::vector<seen_model> look_at_swarm(const swarm_options& options, const std::vector<std::string>& peers);
 
-/// Every block of the model, those that nobody holds first, each part in the order of the blocks.
+/// Every block of the model, those that no session can be opened for first, each part in the order of the blocks.
 std::vector<held_blocks> holders_of(const seen_model& model);
 
 }  // namespace corolla::runtime

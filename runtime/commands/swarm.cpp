@@ -42,7 +42,7 @@ ordered_json to_json(const seen_model& model) {
   ordered_json result{{"name", model.name}, {"digest", model.digest}, {"blocks", model.blocks}};
   auto& holders = result["holders"] = ordered_json::array();
   for (const auto& part : holders_of(model))
-    holders.push_back({{"begin", part.begin}, {"end", part.end}, {"peers", part.peers}});
+    holders.push_back({{"begin", part.begin}, {"end", part.end}, {"peers", part.peers}, {"leaving", part.leaving}});
   auto& servers = result["servers"] = ordered_json::array();
   for (const auto& s : model.servers) {
     auto pings = ordered_json::array();
@@ -74,8 +74,9 @@ void print(const seen_model& model) {
             << "held by\n";
   for (const auto& part : holders_of(model)) {
     std::cout << std::setw(12) << span_of(part.begin, part.end);
-    if (part.peers.empty()) std::cout << "nobody";
-    for (const auto& peer : part.peers) std::cout << brief(peer) << (&peer == &part.peers.back() ? "" : " ");
+    std::cout << (part.peers.empty() ? "nobody" : brief(part.peers.front()));
+    for (size_t i = 1; i < part.peers.size(); ++i) std::cout << ' ' << brief(part.peers[i]);
+    for (const auto& peer : part.leaving) std::cout << ", " << brief(peer) << " leaving";
     std::cout << '\n';
   }
   std::cout << '\n'

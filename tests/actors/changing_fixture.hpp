@@ -39,8 +39,8 @@ struct changing_fixture : session_fixture {
   slow_peer_actor finds_slowly = time.system().spawn(slow_peer, edge_actor{beside});
 
   changing_fixture() {
-    (*peers)[beside_peer] = time.system().spawn(one_peer, edge_actor{beside});
-    (*peers)[slow] = finds_slowly;
+    known->peers[beside_peer] = time.system().spawn(one_peer, edge_actor{beside});
+    known->peers[slow] = finds_slowly;
   }
   ~changing_fixture() {
     other->untaken.clear();

@@ -1,52 +1,11 @@
-#include <algorithm>
 #include <random>
 
-#include <boost/test/unit_test.hpp>
-#include <caf/typed_event_based_actor.hpp>
-
-#include "actors/route_plan.hpp"
-#include "actors/wire/convert.hpp"
-#include "tests/support/directory_swarm.hpp"
+#include "tests/actors/directory_row.hpp"
 
 namespace corolla::tests {
 namespace {
 
-using namespace actors;
-using namespace std::chrono_literals;
-
 const auto silence = wire::limits::default_silence;
-
-/// Nodes in a row, each linked to the next; the first ones serve.
-struct row : directory_swarm {
-  void make(size_t nodes, size_t servers = 1) {
-    for (size_t n = 0; n < nodes; ++n) add();
-    for (size_t n = 0; n + 1 < nodes; ++n) link(n, n + 1);
-    for (size_t n = 0; n < servers; ++n) publish(n, record());
-    time().settle();
-  }
-  bool all_know(size_t server, std::initializer_list<size_t> nodes) {
-    return std::all_of(nodes.begin(), nodes.end(), [&](size_t n) { return knows(n, server); });
-  }
-  bool none_knows(size_t server, std::initializer_list<size_t> nodes) {
-    return std::none_of(nodes.begin(), nodes.end(), [&](size_t n) { return knows(n, server); });
-  }
-  signed_server_record signed_by(const crypto::identity& identity, server_record what, uint64_t seq) {
-    what.seq = seq;
-    return {wire::sign(identity, what), 0ms};
-  }
-  answer_ptr<bool> give(size_t n, const signed_server_record& what) {
-    return me().ask<bool>(at(n).directory, record_atom::value, what, crypto::identity::generate().peer());
-  }
-};
-
-struct watcher_counts {
-  int changes = 0;
-};
-
-directory_watcher_actor::behavior_type count(
-    directory_watcher_actor::pointer, const std::shared_ptr<watcher_counts>& counts) {
-  return {[counts](changed_atom) { ++counts->changes; }};
-}
 
 }  // namespace
 
@@ -277,59 +236,6 @@ BOOST_AUTO_TEST_CASE(figures_are_told_when_they_moved_by_a_quarter_and_every_two
   what.state = server_state::draining;
   publish(0, what);
   BOOST_TEST(heard() == before + 1);
-}
-
-BOOST_AUTO_TEST_CASE(a_client_hears_of_changes_while_it_is_linked) {
-  make(2);
-  auto client = add(/*is_server=*/false);
-  link(client, 1);
-  BOOST_TEST(all_know(0, {client}));
-  auto counts = std::make_shared<watcher_counts>();
-  auto watcher = time().system().spawn(count, counts);
-  me().tell(at(client).directory, watch_atom::value, watcher);
-  auto late = add();
-  link(late, 0);
-  publish(late, record(1, 1, 2));
-  BOOST_TEST(knows(client, late));
-  BOOST_TEST(counts->changes == 1);
-  auto figures = record(1, 1, 2);
-  figures.load = 1;
-  publish(late, figures);
-  pass(3s);
-  BOOST_TEST(counts->changes == 1, "figures change no plan of who waits");
-  me().tell(at(late).node, stop_atom::value);
-  BOOST_TEST(!knows(client, late));
-  BOOST_TEST(counts->changes == 2);
-  caf::anon_send_exit(watcher, caf::exit_reason::kill);
-  time().settle();
-  kill(0);
-  pass(1s);
-  BOOST_TEST(counts->changes == 2);
-}
-
-BOOST_AUTO_TEST_CASE(two_models_live_side_by_side_and_a_client_plans_over_its_own) {
-  make(4, 0);
-  publish(0, record(1, 0, 2));
-  publish(1, record(2, 0, 4));
-  publish(2, record(1, 2, 4));
-  auto client = add(/*is_server=*/false);
-  link(client, 3);
-  auto all = snapshot(client);
-  BOOST_TEST(all.size() == 3u);
-  for (auto& r : all) r.blocks_digest = {};
-  route_model mine{"model 1", {}, 8};
-  mine.digests.model[0] = 1;
-  mine.digests.blocks.resize(4);
-  for (auto& r : all)
-    if (r.model[0] == 1) r.blocks_digest = model::of_blocks(mine.digests, r.blocks);
-  route_options options;
-  options.blocks = {0, 4};
-  auto planned = plan_hops(all, mine, options, {});
-  auto* hops = std::get_if<std::vector<planned_hop>>(&planned);
-  BOOST_REQUIRE(hops != nullptr);
-  BOOST_REQUIRE(hops->size() == 2u);
-  BOOST_TEST(((*hops)[0].peer == at(0).id()));
-  BOOST_TEST(((*hops)[1].peer == at(2).id()));
 }
 
 BOOST_AUTO_TEST_CASE(another_process_with_the_same_identity_is_refused_and_the_first_goes_on) {

@@ -56,13 +56,17 @@ struct probe_fixture {
   probe_fixture() {
     // As a node: who is reached is told to the probe.
     auto connector = time.system().spawn([this](connector_actor::pointer) -> connector_actor::behavior_type {
-      return {[this](connect_atom, const peer_id& whom) -> caf::result<peer_actor> {
-        ++dials;
-        const auto found = reachable.find(whom);
-        if (found == reachable.end()) return make_error(errc::unknown_peer, "nobody");
-        caf::anon_send(sut, up_atom::value, whom, found->second.second);
-        return found->second.second;
-      }};
+      return {
+          [this](connect_atom, const peer_id& whom) -> caf::result<peer_actor> {
+            ++dials;
+            const auto found = reachable.find(whom);
+            if (found == reachable.end()) return make_error(errc::unknown_peer, "nobody");
+            caf::anon_send(sut, up_atom::value, whom, found->second.second);
+            return found->second.second;
+          },
+          [](connect_atom, const peer_id&, std::chrono::milliseconds) -> caf::result<peer_actor> {
+            return make_error(errc::bad_request, "a probe does not wait for records");
+          }};
     });
     sut = spawn_probe(time.system(), connector);
   }

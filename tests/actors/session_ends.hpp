@@ -112,13 +112,29 @@ inline peer_actor::behavior_type one_peer(peer_actor::pointer, edge_actor way) {
       [](ping_atom) { return link_quality{}; },
       [](close_atom, errc, const std::string&) {}};
 }
-inline connector_actor::behavior_type connector(
-    connector_actor::pointer, std::shared_ptr<std::map<peer_id, peer_actor>> peers) {
-  return {[peers](connect_atom, const peer_id& peer) -> caf::result<peer_actor> {
-    auto found = peers->find(peer);
-    if (found == peers->end()) return make_error(errc::unknown_peer, "no address is known");
-    return found->second;
-  }};
+/// Who can be found.
+struct known_peers {
+  std::map<peer_id, peer_actor> peers;
+  std::map<peer_id, std::pair<std::chrono::milliseconds, caf::typed_response_promise<peer_actor>>> awaited;
+};
+/// Nobody's patience ends here by itself; `up` says that a record came.
+using patient_connector_actor = connector_actor::extend<caf::reacts_to<up_atom, peer_id, peer_actor>>;
+inline patient_connector_actor::behavior_type connector(
+    patient_connector_actor::pointer self, std::shared_ptr<known_peers> known) {
+  auto find = [self, known](const peer_id& peer, std::chrono::milliseconds patience) -> caf::result<peer_actor> {
+    if (auto found = known->peers.find(peer); found != known->peers.end()) return found->second;
+    if (patience == std::chrono::milliseconds{0}) return make_error(errc::unknown_peer, "no address is known");
+    auto answer = self->make_response_promise<peer_actor>();
+    known->awaited[peer] = {patience, answer};
+    return answer;
+  };
+  return {
+      [find](connect_atom, const peer_id& peer) { return find(peer, {}); },
+      [find](connect_atom, const peer_id& peer, std::chrono::milliseconds patience) { return find(peer, patience); },
+      [known](up_atom, const peer_id& peer, const peer_actor& actor) {
+        known->peers[peer] = actor;
+        if (auto waiting = known->awaited.extract(peer)) waiting.mapped().second.deliver(actor);
+      }};
 }
 
 }  // namespace corolla::tests

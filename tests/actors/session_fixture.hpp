@@ -21,8 +21,8 @@ struct session_fixture {
   std::shared_ptr<heard> client = std::make_shared<heard>();
   sink_actor next = time.system().spawn(sink, out);
   session_events_actor events = time.system().spawn(listener, client);
-  std::shared_ptr<std::map<peer_id, peer_actor>> peers = std::make_shared<std::map<peer_id, peer_actor>>();
-  connector_actor connects = time.system().spawn(connector, peers);
+  std::shared_ptr<known_peers> known = std::make_shared<known_peers>();
+  patient_connector_actor connects = time.system().spawn(connector, known);
   user upstream{time};
   session_config config = make_config();
   uint64_t seq = 0;
@@ -33,7 +33,8 @@ struct session_fixture {
     kill(events);
     BOOST_TEST(span->used_tokens == 0u);
     out->untaken.clear();
-    for (auto& entry : *peers) kill(entry.second);
+    known->awaited.clear();
+    for (auto& entry : known->peers) kill(entry.second);
     kill(connects);
     config.connector = nullptr;
     kill(block);

@@ -286,6 +286,36 @@ BOOST_FIXTURE_TEST_CASE(an_edge_that_is_found_when_another_is_in_force_is_stale,
   BOOST_TEST(other->steps[0].epoch == edge + 2);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_next_hop_whose_link_was_lost_is_waited_for_until_it_is_heard_of, changing_fixture) {
+  auto session = open();
+  send(session, chunk(0, 1));
+  // The same session at the same peer, which nobody knows at the moment.
+  auto same = config.next;
+  same.epoch = edge + 1;
+  auto relinked = relink(session, same, 0);
+  BOOST_TEST(relinked->pending());
+  BOOST_REQUIRE(known->awaited.contains(same.peer));
+  BOOST_TEST((known->awaited.at(same.peer).first == 2s));
+  send(session, chunk(1, 1));  // computed, and kept
+  upstream.tell(connects, up_atom::value, same.peer, time.system().spawn(one_peer, edge_actor{beside}));
+  BOOST_TEST(relinked->value.has_value());
+  BOOST_TEST(seqs(*other) == (std::vector<uint64_t>{1, 2}), boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_that_ends_answers_whoever_waits_for_an_edge_of_it, changing_fixture) {
+  auto session = open();
+  send(session, chunk(0, 1));
+  auto same = config.next;
+  same.epoch = edge + 1;
+  auto relinked = relink(session, same, 0);
+  auto restored = restore(session, to(edge + 2, slow), 1);
+  BOOST_TEST(relinked->pending());
+  BOOST_TEST(restored->pending());
+  upstream.tell(session, close_atom::value);
+  BOOST_TEST(relinked->failed_with(errc::unknown_session), relinked->text());
+  BOOST_TEST(restored->failed_with(errc::unknown_session), restored->text());
+}
+
 BOOST_FIXTURE_TEST_CASE(so_many_edges_are_looked_for_at_a_time, changing_fixture) {
   constexpr uint64_t most = 16;
   auto session = open();

@@ -90,13 +90,13 @@ struct surroundings {
       undetached());
   std::shared_ptr<finding> found = std::make_shared<finding>();
   peer_actor any = time.system().spawn(any_peer, found);
-  std::shared_ptr<std::map<peer_id, peer_actor>> peers = std::make_shared<std::map<peer_id, peer_actor>>();
-  connector_actor connects = time.system().spawn(connector, peers);
+  std::shared_ptr<known_peers> known = std::make_shared<known_peers>();
+  patient_connector_actor connects = time.system().spawn(connector, known);
   std::shared_ptr<heard> client = std::make_shared<heard>();
   session_events_actor events = time.system().spawn(listener, client);
   user asker{time};
 
-  surroundings() { (*peers)[finder] = any; }
+  surroundings() { known->peers[finder] = any; }
   surroundings(const surroundings&) = delete;
   ~surroundings() {
     // Whoever holds a promise holds its actor.
@@ -104,7 +104,8 @@ struct surroundings {
     found->unanswered.clear();
     end(events);
     end(connects);
-    peers->clear();
+    known->awaited.clear();
+    known->peers.clear();
     end(any);
     for (auto& way : found->ways) end(way.end);
     end(block);

@@ -25,11 +25,15 @@ dialer_actor::behavior_type no_dialer(dialer_actor::pointer) {
 /// A suspect that is not reachable never answers, as a machine that is gone.  No handle is needed of one that is.
 connector_actor::behavior_type connector(
     connector_actor::pointer self, const std::shared_ptr<std::set<peer_id>>& reachable) {
-  return {[self, reachable](connect_atom, const peer_id& peer) -> caf::result<peer_actor> {
-    auto answer = self->make_response_promise<peer_actor>();
-    if (reachable->contains(peer)) answer.deliver(peer_actor{});
-    return answer;
-  }};
+  return {
+      [self, reachable](connect_atom, const peer_id& peer) -> caf::result<peer_actor> {
+        auto answer = self->make_response_promise<peer_actor>();
+        if (reachable->contains(peer)) answer.deliver(peer_actor{});
+        return answer;
+      },
+      [](connect_atom, const peer_id&, std::chrono::milliseconds) -> caf::result<peer_actor> {
+        return make_error(errc::bad_request, "a directory does not wait for records");
+      }};
 }
 
 }  // namespace

@@ -154,6 +154,26 @@ BOOST_AUTO_TEST_CASE(an_admin_alone_is_told_of_sessions) {
   BOOST_TEST(told.out.find("failure") == std::string::npos, told.out);
 }
 
+BOOST_AUTO_TEST_CASE(an_admin_alone_makes_a_server_leave) {
+  const auto& s = members();
+  auto options = s.options("third", "1:4");
+  options.push_back("--node.peers=[\"" + s.servers[0]->address() + "\"]");
+  server third{tiny_model("llama"), options};
+  third.wait_until_ready();
+  const auto ask = [&](const std::string& who, const fs::path& certificate) {
+    auto words = client_membership(s.keys.id(), s.keys.identity(who), certificate);
+    words.insert(words.begin(), {"drain", third.peer(), "--peers", s.servers[0]->address()});
+    return run_corolla(words);
+  };
+  s.check_refusal(ask("member", s.member), "not_allowed: only an admin of the swarm may ask");
+  BOOST_TEST(third.child().running());
+  const auto asked = ask("boss", s.keys.certificate("boss", "admin"));
+  BOOST_TEST(asked.end.is(0), asked.err);
+  BOOST_TEST(asked.out == "server " + third.peer() + " leaves; sessions to move: 0\n");
+  BOOST_TEST(third.child().wait(patience).is(0), third.child().errors());
+  s.check_member();
+}
+
 BOOST_AUTO_TEST_CASE(who_shows_no_certificate_is_refused) {
   const auto& s = members();
   s.check_refusal(s.generate({}), "no certificate");

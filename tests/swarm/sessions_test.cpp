@@ -148,6 +148,30 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_does_not_answer_is_shown_as_such, sessions
   BOOST_TEST(told == 2 * single_blocks.size() - 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_prompt_comes_in_as_many_steps_as_its_chunks_are) {
+  const long_golden golden{"llama3-rope"};
+  const auto text = golden.text("of_40");
+  const swarm servers{golden.folder(), {"0:2", "2:4"}};
+  for (const size_t chunk : {1, 3, 7, 64}) BOOST_TEST_CONTEXT("chunks of " << chunk) {
+      auto words = continuation(text.prompt, text.greedy.size());
+      words.insert(words.end(), {"--json-stream", "--chunk-tokens", std::to_string(chunk)});
+      auto client = servers.start("generate", words);
+      BOOST_TEST_REQUIRE(client.read_line(patience).has_value());
+      client.signal(SIGSTOP);  // wherever it is by now
+      const auto look = run_corolla({"swarm", "--sessions", "--json", "--peers", servers.address()});
+      client.signal(SIGCONT);
+      BOOST_TEST_REQUIRE(look.end.is(0), look.err);
+      const auto told = nlohmann::json::parse(look.out);
+      BOOST_TEST(told.at("servers").size() == 2u);
+      for (const auto& server : told.at("servers")) {
+        const auto s = sessions_fixture::only_session(server);
+        const auto tokens_after = number(s, "position") - text.prompt.size();
+        BOOST_TEST(number(s, "steps") - tokens_after == (text.prompt.size() + chunk - 1) / chunk);
+      }
+      BOOST_TEST(client.wait(patience).is(0), client.errors());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(wrong_arguments_give_one_sentence) {
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"swarm", "--sessions"},
