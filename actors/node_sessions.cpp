@@ -9,6 +9,12 @@ namespace {
 constexpr auto connect_timeout = std::chrono::seconds{10};
 constexpr auto answer_timeout = std::chrono::seconds{5};
 
+/// What is said of a next hop is told from what befalls this node: one that is known was not reached, whatever the
+/// cause.
+errc word_of_next(const caf::error& reason) {
+  return code_of(reason) == errc::unknown_peer ? errc::unknown_peer : errc::unreachable;
+}
+
 /// An open on its way: checked, then linked to its next hop, then given room.
 struct opening {
   open_request request;
@@ -166,7 +172,7 @@ caf::result<session_actor> open(
           [self, o](caf::error& reason) {
             refuse(
                 self, o,
-                make_error(code_of(reason), "next hop " + o->request.next.to_string() + ": " + sentence(reason)));
+                make_error(word_of_next(reason), "next hop " + o->request.next.to_string() + ": " + sentence(reason)));
           });
   return o->answer;
 }

@@ -95,12 +95,6 @@ void send(route_pointer self, std::optional<outlet>& way) {
   }
 }
 
-/// What nobody else could do better: the caller hears of it.
-bool is_the_callers(errc code) {
-  return code == errc::position_mismatch || code == errc::bad_tensor || code == errc::not_finite ||
-         code == errc::too_large || code == errc::bad_request;
-}
-
 /// The first hop did not take a step.
 void refused(route_pointer self, uint64_t epoch, uint64_t seq, uint64_t last, errc code, const std::string& text) {
   auto& state = self->state;
@@ -109,9 +103,7 @@ void refused(route_pointer self, uint64_t epoch, uint64_t seq, uint64_t last, er
     return route_mending::substitute_refused(self, make_error(code, text));
   if (state.out->to().epoch != epoch || state.hops.front().lost) return;
   if (code == errc::gap && state.out->rewind(last)) return pump(self);
-  const auto name = "server " + state.out->to().peer.to_string();
-  if (is_the_callers(code))
-    return fail(self, make_error(code, name + " refused step " + std::to_string(seq) + ": " + text));
+  if (route_mending::hop_objects(self, 0, code, "it refused step " + std::to_string(seq) + ": " + text)) return;
   if (code == errc::unknown_session) return route_mending::hop_lost(self, 0, text);
   route_mending::edge_broken(self, 0, text);
 }
@@ -152,6 +144,7 @@ void set_timer(route_pointer self) {
   state.timer.set(self, std::min(state.deadline, late_at(state)));
   if (state.waits_for_servers) state.timer.set(self, state.ask_again);
   if (state.mend && !state.mend->committing) state.timer.set(self, state.mend->due);
+  if (state.move_waits) state.timer.set(self, state.move_at);
 }
 
 std::string what_is_missing(const route_state& state) {
@@ -177,6 +170,7 @@ void tick(route_pointer self) {
   }
   if (state.waits_for_servers && self->clock().now() >= state.ask_again) route_mending::servers_changed(self);
   route_mending::look_at_deadline(self);
+  route_mending::look_at_move(self);
   look_for_the_late(self);
   if (state.now != phase::failed) set_timer(self);
 }
@@ -214,7 +208,7 @@ caf::result<forward_reply> forward(route_pointer self, forward_request& request)
   state.forward.emplace(std::move(request), options.chunk_tokens, options.pipeline, alone, state.sent + 1);
   state.answer = self->make_response_promise<forward_reply>();
   restart_deadline(self);
-  route_mending::servers_changed(self);
+  if (state.waits_for_servers) route_mending::servers_changed(self);
   route_mending::look_for_better(self);
   pump(self);
   return state.answer;
@@ -242,24 +236,23 @@ caf::result<taken> take(route_pointer self, step& output) {
   if (state.now != phase::open || !state.forward) return make_error(errc::stale, "nothing is awaited");
   if (output.seq != state.done + 1) return make_error(errc::gap, "outputs come in order", state.done);
   auto& dims = output.hidden.dims();
-  if (dims.size() != 3 || dims[0] != state.config->options.batch || dims[2] != state.config->model->hidden_size) {
-    auto reason =
-        make_error(errc::bad_tensor, "the last hop answered with a tensor of shape " + model::to_string(dims));
-    route_mending::blame(self, output.from, errc::protocol_violation);
-    fail(self, reason);
-    return reason;
-  }
   const auto* sent = state.log->find(output.seq);
   if (sent == nullptr) return make_error(errc::stale, "an output of a step that was not sent");
   const auto wanted = sent->rows.wanted == rows_wanted::all    ? sent->tokens
                       : sent->rows.wanted == rows_wanted::last ? std::min(sent->tokens, 1u)
                                                                : 0u;
-  if (dims[1] != wanted) {
-    auto reason = make_error(
-        errc::bad_tensor, "the last hop answered with a tensor of shape " + model::to_string(dims) + ", and " +
-                              std::to_string(wanted) + " rows were asked for");
-    fail(self, reason);
-    return reason;
+  const model::shape right{state.config->options.batch, wanted, state.config->model->hidden_size};
+  if (dims != right) {
+    const auto text =
+        "it answered with a tensor of shape " + model::to_string(dims) + " and not " + model::to_string(right);
+    route_mending::blame(self, output.from, errc::protocol_violation);
+    route_mending::hop_lost(self, state.hops.size() - 1, text);
+    return make_error(errc::bad_tensor, text);
+  }
+  if (!model::all_finite(output.hidden)) {
+    const auto text = std::string{"its output is not a finite number"};
+    route_mending::replace_once(self, state.hops.size() - 1, errc::not_finite, text);
+    return make_error(errc::not_finite, text);
   }
   const auto& entry = *sent;
   state.done = output.seq;
@@ -292,7 +285,7 @@ void progress(route_pointer self, const applied& event) {
     if (h.session != event.session) continue;
     const auto now = self->clock().now();
     if (event.seq > h.applied) {
-      if (!std::exchange(h.proved, true)) self->send(state.config->bans, success_atom::value, h.plan.peer);
+      if (!std::exchange(h.proved, true) && !h.lost) self->send(state.config->bans, success_atom::value, h.plan.peer);
       h.applied = event.seq;
       state.last_progress = now;
     }
@@ -337,14 +330,6 @@ caf::result<std::vector<session_status>> audit(route_pointer self) {
   return promise;
 }
 
-void session_ended(route_pointer self, const session_failed& event) {
-  auto& state = self->state;
-  for (auto& h : state.hops)
-    if (h.session == event.session && is_the_callers(event.code))
-      return fail(self, make_error(event.code, "server " + h.plan.peer.to_string() + ": " + event.text));
-  route_mending::session_ended(self, event);
-}
-
 route_impl::behavior_type route(route_pointer self, const route_config& config) {
   auto& state = self->state;
   state.config = config;
@@ -358,7 +343,7 @@ route_impl::behavior_type route(route_pointer self, const route_config& config) 
       [self](forward_atom, forward_request& request) { return forward(self, request); },
       [self](step_atom, step& output) { return take(self, output); },
       [self](applied_atom, const applied& event) { progress(self, event); },
-      [self](failed_atom, const session_failed& event) { session_ended(self, event); },
+      [self](failed_atom, const session_failed& event) { route_mending::session_ended(self, event); },
       [self](restored_atom, const session_restored& event) { route_mending::session_restored_there(self, event); },
       [self](edge_lost_atom, const edge_lost& event) { route_mending::edge_reported(self, event); },
       [self](leaving_atom, const session_leaving& event) { route_mending::session_leaving_there(self, event); },

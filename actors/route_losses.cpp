@@ -7,6 +7,12 @@
 namespace corolla::actors::route_mending {
 namespace {
 
+/// What nobody else could do better, if it is true.
+bool may_be_the_callers(errc code) {
+  return code == errc::position_mismatch || code == errc::bad_tensor || code == errc::not_finite ||
+         code == errc::too_large || code == errc::bad_request;
+}
+
 /// An edge that is lost twice within this time takes its receiver with it.
 constexpr auto edge_grace = std::chrono::seconds{10};
 
@@ -37,10 +43,13 @@ void hop_lost(route_pointer self, size_t index, const std::string& why) {
   h.lost = true;
   if (index == 0 && state.out) state.out->edge = nullptr;  // what is on its way there is lost with it
   // Edges before and behind it are replaced with it.
-  state.broken.clear();
+  for (const auto into : {index, index + 1}) state.broken.erase(receiver_of(state, into));
   state.loss = named(h) + " of blocks " + to_string(h.plan.blocks) + " was lost: " + why;
   state.refusal = make_error(errc::link_lost, state.loss);
+  // Who is lost each time that it was replaced is not asked again at once.
+  const bool is_vain = ++state.losses > vain_tries_in_a_row;
   if (!state.mend) {
+    if (is_vain) return wait_for_servers(self, state.refusal);
     state.waits_for_servers = false;
     return begin_next(self);
   }
@@ -50,14 +59,36 @@ void hop_lost(route_pointer self, size_t index, const std::string& why) {
     if (m.hands_over) return again(self, state.refusal);
     m.late = m.moves = false;
   } else if (index + 1 == m.first || index == m.last) {
+    // Who could not reach it may be of use in a wider gap.
+    if (!is_optional(m)) leave_nobody_out(state);
     again(self, state.refusal);
+  } else if (is_optional(m) && !m.committing) {
+    abandon(self);  // first what cannot wait
+    begin_next(self);
   }
+}
+
+void replace_once(route_pointer self, size_t index, errc code, const std::string& text) {
+  auto& state = self->state;
+  if (state.hops[index].lost) return;
+  if (state.objected == state.done) return fail(self, make_error(code, named(state.hops[index]) + ": " + text));
+  state.objected = state.done;
+  hop_lost(self, index, text);
+}
+
+bool hop_objects(route_pointer self, size_t index, errc code, const std::string& text) {
+  if (!may_be_the_callers(code)) return false;
+  replace_once(self, index, code, text);
+  // It may be right, and then it is the one before.
+  if (code == errc::not_finite && index > 0) hop_lost(self, index - 1, "what came from it is not finite");
+  return true;
 }
 
 void hop_late(route_pointer self, size_t index) {
   auto& state = self->state;
   if (state.mend && state.mend->moves && !state.mend->committing) abandon(self);
-  if (state.mend || state.now != phase::open || state.hops[index].lost) return;
+  if (state.mend || state.now != phase::open) return;
+  if (state.hops[index].lost) return begin_next(self);
   mending m;
   m.first = index;
   m.last = index + 1;
@@ -70,21 +101,23 @@ void edge_broken(route_pointer self, size_t into, const std::string& why) {
   auto& state = self->state;
   if (state.now != phase::open) return;
   const auto now = self->clock().now();
-  const bool again_so_soon = state.edge_was_mended && now - state.edge_mended < edge_grace;
+  const auto& to = receiver_of(state, into);
+  const auto replaced = state.edges_replaced.find(to);
+  const bool again_so_soon = replaced != state.edges_replaced.end() && now - replaced->second < edge_grace;
   if (again_so_soon && into < state.hops.size()) return hop_lost(self, into, why);
   if (again_so_soon && into > 0) return hop_lost(self, into - 1, why);
-  state.edge_was_mended = true;
-  state.edge_mended = now;
-  state.broken.emplace(into, why);
+  state.edges_replaced.insert_or_assign(to, now);
+  state.broken.emplace(to, why);
+  if (state.mend && is_optional(*state.mend) && !state.mend->committing) abandon(self);  // first what cannot wait
   begin_next(self);
 }
 
 void output_came(route_pointer self) {
   auto& state = self->state;
-  state.vain_tries = state.waits = 0;
+  state.vain_tries = state.losses = state.waits = 0;
   if (state.mend && state.mend->late && !state.mend->committing) {
     abandon(self);
-    state.excluded.clear();
+    leave_nobody_out(state);
   }
   begin_next(self);
 }
@@ -111,6 +144,7 @@ void session_ended(route_pointer self, const session_failed& event) {
   const auto reason = make_error(event.code, event.text);
   for (size_t i = 0; i < state.hops.size(); ++i)
     if (state.hops[i].session == event.session) {
+      if (hop_objects(self, i, event.code, event.text)) return;
       blame_for(self, state.hops[i].plan.peer, event);
       return hop_lost(self, i, event.text);
     }
@@ -138,9 +172,11 @@ void edge_reported(route_pointer self, const edge_lost& event) {
   if (state.mend) {
     auto& m = *state.mend;
     for (size_t i = 0; i < m.fresh.size(); ++i)
-      if (m.fresh[i].session == event.session)
+      if (m.fresh[i].session == event.session) {
         // A substitute that cannot reach what comes after it is of no use; the next one may be.
+        if (i + 1 == m.fresh.size() && !feeds_client(state, m)) state.cut_off.insert(state.hops[m.last].session);
         return fresh_lost(self, i, make_error(event.code, event.text));
+      }
     if (event.epoch == m.epoch && m.hands_over && state.hops[m.first].session == event.session)
       return hand_over_failed(self, m.epoch, make_error(event.code, event.text));
     if (event.epoch == m.epoch && !fed_by_client(m) && state.hops[m.first - 1].session == event.session)
@@ -151,11 +187,11 @@ void edge_reported(route_pointer self, const edge_lost& event) {
     const bool is_last = i + 1 == state.hops.size();
     // What is being replaced takes its edges with it.
     if (state.hops[i].lost || (!is_last && state.hops[i + 1].lost)) return;
+    if (event.epoch != (is_last ? state.sink_epoch : state.hops[i + 1].epoch)) return;
     if (state.mend && state.mend->first <= i + 1 && i + 1 <= state.mend->last) {
       if (!state.mend->moves || state.mend->committing) return;
       abandon(self);  // first what cannot wait
     }
-    if (event.epoch != (is_last ? state.sink_epoch : state.hops[i + 1].epoch)) return;
     if (!is_last && event.code == errc::unknown_session) return hop_lost(self, i + 1, event.text);
     return edge_broken(self, i + 1, event.text);
   }
@@ -172,6 +208,7 @@ void session_leaving_there(route_pointer self, const session_leaving& event) {
   if (state.mend) std::for_each(state.mend->fresh.begin(), state.mend->fresh.end(), mark);
   if (!is_news) return;
   state.move_waits = false;
+  state.moves_in_vain = 0;
   begin_next(self);
 }
 

@@ -4,8 +4,6 @@
 
 namespace corolla::actors::route_mending {
 
-/// Attempts between two outputs that end as they began, with as many servers to choose from; then it is time to wait.
-static constexpr uint32_t vain_tries_in_a_row = 8;
 /// Handing over, while the hop that leaves goes on.
 static constexpr auto hand_over_timeout = std::chrono::seconds{30};
 
@@ -63,6 +61,11 @@ void abandon(route_pointer self) {
   state.mend.reset();
 }
 
+void leave_nobody_out(route_state& state) {
+  state.excluded.clear();
+  state.cut_off.clear();
+}
+
 bool is_loss(errc code) {
   return code == errc::unreachable || code == errc::unknown_peer || code == errc::link_lost ||
          code == errc::timed_out || code == errc::stopping;
@@ -84,7 +87,7 @@ void again(route_pointer self, caf::error reason) {
   state.refusal = std::move(reason);
   if (!narrowed && ++state.vain_tries > vain_tries_in_a_row) {
     if (!serves) return wait_for_servers(self, state.refusal);
-    state.move_waits = true;
+    put_off_move(self);
     return begin_next(self);
   }
   if (is_opening(state)) return begin(self, {});
@@ -106,12 +109,14 @@ void source_failed(route_pointer self, uint64_t epoch, const caf::error& reason)
   auto& state = self->state;
   const auto code = code_of(reason);
   const bool is_the_way = code == errc::unknown_peer || code == errc::unreachable || code == errc::wrong_peer;
-  if (is_the_way && !m->fresh.empty())
+  if (is_the_way && !m->fresh.empty()) {
     state.excluded.insert(m->fresh.front().plan.peer);
-  else if (!fed_by_client(*m))
+    if (!fed_by_client(*m)) state.cut_off.insert(state.hops[m->first - 1].session);
+  } else if (!fed_by_client(*m)) {
     state.hops[m->first - 1].lost = true;
-  else if (m->edge_alone)
+  } else if (m->edge_alone) {
     state.hops[m->first].lost = true;
+  }
   again(self, reason);
 }
 
@@ -193,11 +198,18 @@ static void finish(route_pointer self) {
   }
   const auto sink = m.first + m.fresh.size();
   if (sink < state.hops.size()) state.hops[sink].epoch = m.epoch;
-  state.excluded.clear();
+  leave_nobody_out(state);
   state.refusal = {};
+  const auto is_gone = [&](const auto& edge) {
+    return edge.first != state.sink_session &&
+           std::none_of(state.hops.begin(), state.hops.end(), [&](const hop& h) { return h.session == edge.first; });
+  };
+  std::erase_if(state.broken, is_gone);
+  std::erase_if(state.edges_replaced, is_gone);
+  if (m.moves) state.moves_in_vain = 0;
   if (is_opening(state)) {
     state.now = phase::open;
-    state.vain_tries = state.waits = 0;
+    state.vain_tries = state.losses = state.waits = 0;
     state.deadline = alarm::never;
     state.opening.deliver(taken{});
   } else {
@@ -293,8 +305,10 @@ void begin_next(route_pointer self) {
     return begin(self, std::move(m));
   }
   if (state.broken.empty()) return begin_move(self);
-  auto broken = state.broken.extract(state.broken.begin());
-  m.first = m.last = broken.key();
+  const auto to = state.broken.extract(state.broken.begin()).key();
+  m.first = 0;
+  while (receiver_of(state, m.first) != to && m.first < state.hops.size()) ++m.first;
+  m.last = m.first;
   m.edge_alone = true;
   begin(self, std::move(m));
 }

@@ -15,6 +15,11 @@ void open(route_pointer self);
 /// Replaces what is lost or broken, if anything is and nothing is being replaced.
 void begin_next(route_pointer self);
 void hop_lost(route_pointer self, size_t index, const std::string& why);
+/// Something is wrong with a step, maybe by the caller's fault: it is taken for that of a hop, which is replaced; where
+/// something is wrong with the same step then, the route ends.
+void replace_once(route_pointer self, size_t index, errc code, const std::string& text);
+/// A hop would not compute a step, or ended over it: true if it was treated as above.
+bool hop_objects(route_pointer self, size_t index, errc code, const std::string& text);
 /// The hop has not moved for too long: a substitute is made ready, and takes over unless the hop answers first.
 void hop_late(route_pointer self, size_t index);
 /// The edge into a hop (or into this route's own end) is of no more use.
@@ -32,6 +37,8 @@ void substitute_refused(route_pointer self, const caf::error& reason);
 /// Servers that take too long to open, or to be restored, are replaced.
 void look_at_deadline(route_pointer self);
 void servers_changed(route_pointer self);
+/// A server that leaves had nobody to go to, and may have by now.
+void look_at_move(route_pointer self);
 /// A request is under way: now and then, whether another route would be much faster.
 void look_for_better(route_pointer self);
 void close_all(route_pointer self);
@@ -42,6 +49,9 @@ void close_all(route_pointer self);
 inline constexpr auto connect_timeout = std::chrono::seconds{8};
 /// Nobody waits longer for the way to a server to be measured: linking and a ping are some four round trips.
 inline constexpr auto measuring_time = std::chrono::milliseconds{300};
+/// Attempts between two outputs that end as they began, with as many servers to choose from, or losses; then it is time
+/// to wait.
+inline constexpr uint32_t vain_tries_in_a_row = 8;
 /// Restoring a token, where no prompt has shown how long one takes.
 inline constexpr auto assumed_per_token = std::chrono::milliseconds{50};
 /// What a hop is asked in the course of mending, beyond what the request itself may take.
@@ -63,6 +73,14 @@ inline bool fed_by_client(const mending& m) {
 inline bool feeds_client(const route_state& state, const mending& m) {
   return m.last == state.hops.size();
 }
+/// Where the edge into a hop leads; behind the last, the route's own end.
+inline const session_id& receiver_of(const route_state& state, size_t into) {
+  return into < state.hops.size() ? state.hops[into].session : state.sink_session;
+}
+/// What refused or could not be reached so far counts no more.
+void leave_nobody_out(route_state& state);
+/// A server that leaves has nobody to go to now.
+void put_off_move(route_pointer self);
 /// Using the server came to this: where that speaks against it, the next plans leave it alone.
 void blame(route_pointer self, const peer_id& peer, errc code);
 /// A server was not there, which says nothing against it once it is.

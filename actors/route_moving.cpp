@@ -11,6 +11,10 @@ namespace {
 /// not all take the same decision at once.  Twice as long after each move.
 constexpr auto look_pause = std::chrono::seconds{10};
 
+/// Before a server that leaves looks again for somebody to go to, at first and at most.
+constexpr auto first_move_pause = std::chrono::milliseconds{250},
+               longest_move_pause = std::chrono::milliseconds{30'000};
+
 std::vector<planned_hop> chain_of(const route_state& state) {
   std::vector<planned_hop> result;
   for (auto& h : state.hops) result.push_back(h.plan);
@@ -67,7 +71,7 @@ void compare(
   auto m = difference(now, best->hops);
   if (m.chosen.empty() || !pays(state, m, as_it_is->seconds() - best->seconds())) return;
   state.look_pauses = std::min(state.look_pauses * 2, 64u);
-  state.excluded.clear();
+  leave_nobody_out(state);
   begin(self, std::move(m));
 }
 
@@ -102,10 +106,25 @@ void look_for_better(route_pointer self) {
   });
 }
 
+void put_off_move(route_pointer self) {
+  auto& state = self->state;
+  state.move_waits = true;
+  state.move_at =
+      self->clock().now() + std::min(first_move_pause * (1 << std::min(state.moves_in_vain++, 7u)), longest_move_pause);
+  state.timer.set(self, state.move_at);
+}
+
+void look_at_move(route_pointer self) {
+  auto& state = self->state;
+  if (!state.move_waits || self->clock().now() < state.move_at) return;
+  state.move_waits = false;
+  begin_next(self);
+}
+
 void begin_move(route_pointer self) {
   auto& state = self->state;
   auto leaving = std::find_if(state.hops.begin(), state.hops.end(), [](const hop& h) { return h.leaving; });
-  if (leaving == state.hops.end() || state.move_waits) return state.excluded.clear();  // nothing is left to be done
+  if (leaving == state.hops.end() || state.move_waits) return leave_nobody_out(state);  // nothing is left to be done
   // As above.
   if (state.forward && state.forward->is_alone() && state.done < state.sent) return;
   state.excluded.insert(leaving->plan.peer);

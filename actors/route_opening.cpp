@@ -51,6 +51,24 @@ void join_again(route_pointer self) {
 
 // -- planning -------------------------------------------------------------------------------------------------------
 
+/// Hops beside the gap that candidates for it cannot reach join it; false: there is none.
+bool widen_gap(route_pointer self) {
+  auto& state = self->state;
+  const auto out_of_reach = std::exchange(state.cut_off, {});
+  bool is_wider = false;
+  for (auto& h : state.hops) {
+    if (h.lost || !out_of_reach.contains(h.session)) continue;
+    h.lost = is_wider = true;
+    state.loss =
+        named(h) + " of blocks " + to_string(h.plan.blocks) + " and those that could go on cannot reach each other";
+  }
+  if (!is_wider) return false;
+  abandon(self);
+  leave_nobody_out(state);
+  begin_next(self);
+  return true;
+}
+
 void no_plan(route_pointer self, caf::error reason) {
   auto& state = self->state;
   // Where servers refused, what they said tells more than that nobody else is left.
@@ -58,12 +76,13 @@ void no_plan(route_pointer self, caf::error reason) {
     if (state.refusal) reason = state.refusal;
     return state.unreached ? wait_for_servers(self, reason) : fail(self, reason);
   }
-  const bool serves = is_optional(*state.mend);
-  if (!serves) return wait_for_servers(self, std::move(reason));
-  abandon(self);
-  state.excluded.clear();
-  state.move_waits = true;
-  begin_next(self);
+  if (is_optional(*state.mend)) {
+    abandon(self);
+    leave_nobody_out(state);
+    put_off_move(self);
+    return begin_next(self);
+  }
+  if (!widen_gap(self)) wait_for_servers(self, std::move(reason));
 }
 
 uint32_t prompt_tokens(const route_options& options) {
@@ -143,7 +162,12 @@ void opens_failed(route_pointer self) {
     // A server opens once it has reached the next: where nobody does, it is the next that is to blame.
     if (is_loss(code_of(h.refusal)) && h.peer && i + 1 < fresh.size() && fresh[i + 1].refusal) continue;
     state.excluded.insert(h.plan.peer);
-    blame(self, h.plan.peer, code_of(h.refusal));
+    const auto code = code_of(h.refusal);
+    const bool is_before_hop = i + 1 == fresh.size() && !feeds_client(state, *state.mend);
+    const bool is_of_next = h.peer && (code == errc::unreachable || code == errc::unknown_peer);
+    if (is_of_next && is_before_hop) state.cut_off.insert(state.hops[state.mend->last].session);
+    // What it says of others, or waits for, speaks not against it.
+    if (!is_of_next && !(h.peer && code == errc::timed_out && is_before_hop)) blame(self, h.plan.peer, code);
     if (!reason) reason = make_error(code_of(h.refusal), named(h) + ": " + sentence(h.refusal));
   }
   again(self, reason);
@@ -238,7 +262,7 @@ void wait_for_servers(route_pointer self, caf::error reason) {
   if (state.mend) abandon(self);
   // Not by all routes at the same time; and by a time, not a message for each wait: changes told in between add none.
   state.ask_again = alarm::never;
-  if (!state.excluded.empty() || state.vain_tries > 0) {
+  if (!state.excluded.empty() || state.vain_tries > 0 || state.losses > vain_tries_in_a_row) {
     const auto share = 500 + state.sink_session.bytes[0] * 2;  // 500 to 1010 thousandths
     const auto pause = std::min(first_pause * (1 << std::min(state.waits, 7u)), longest_pause);
     state.ask_again = self->clock().now() + pause * share / 1000;
@@ -247,7 +271,7 @@ void wait_for_servers(route_pointer self, caf::error reason) {
   ++state.waits;
   state.refusal = std::move(reason);
   state.waits_for_servers = true;
-  state.excluded.clear();
+  leave_nobody_out(state);
   join_again(self);
 }
 

@@ -81,11 +81,12 @@ struct route_state {
 
   // Mending.
   std::optional<mending> mend;
-  std::set<peer_id> excluded;            // from the plans of this gap
-  std::map<size_t, std::string> broken;  // edges into hops that are to be replaced, and why
-  alarm::time_point edge_mended{};       // when one was last
-  bool edge_was_mended = false;
+  std::set<peer_id> excluded;                              // from the plans of this gap
+  std::set<session_id> cut_off;                            // hops beside it that a candidate for it cannot reach
+  std::map<session_id, std::string> broken;                // edges that are to be replaced, by where they lead, and why
+  std::map<session_id, alarm::time_point> edges_replaced;  // when each was
   uint32_t vain_tries = 0;  // since the last output: those that did not even tell whom to leave out
+  uint32_t losses = 0;      // since then: of hops
   uint32_t waits = 0;       // since then: nobody was left to try
   caf::error refusal;       // the last, of this gap
   std::string loss;         // the last hop that was lost, and why
@@ -94,9 +95,12 @@ struct route_state {
   bool measured = false;                       // ways to servers, while the route was opened
   bool unreached = false;                      // a server was gone or did not answer while the route was opened
   bool move_waits = false;                     // whoever leaves has nobody to go to
-  bool may_be_alone = false;                   // a link was lost: maybe the last by which this node hears of servers
-  alarm::time_point next_look{};               // for a better route
-  uint32_t look_pauses = 1;                    // until the one after it
+  alarm::time_point move_at = alarm::never;    // then it is tried again
+  uint32_t moves_in_vain = 0;
+  std::optional<uint64_t> objected;  // the step after this one may be the caller's fault, as a hop said
+  bool may_be_alone = false;         // a link was lost: maybe the last by which this node hears of servers
+  alarm::time_point next_look{};     // for a better route
+  uint32_t look_pauses = 1;          // until the one after it
   std::vector<recovery_report> recoveries;
 
   // Steps.

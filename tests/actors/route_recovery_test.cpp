@@ -32,21 +32,6 @@ BOOST_AUTO_TEST_CASE(a_session_that_is_as_long_as_it_may_be_is_rolled_back) {
   BOOST_TEST(g.forward(2), g.failure);
 }
 
-BOOST_AUTO_TEST_CASE(an_output_of_other_rows_than_were_asked_for_ends_the_route) {
-  chain c;
-  generation g{c.swarm};
-  g.open();
-  step lie;
-  lie.epoch = 1;
-  lie.seq = 1;
-  lie.from = c.swarm.peer(g.server_of_hop(2));
-  lie.hidden = model::tensor::of<float>({1, 0, virtual_swarm::hidden_size}, std::vector<float>{});
-  BOOST_TEST(!g.forward(1, {}, 0, [&] { g.forge(lie); }));
-  BOOST_TEST(g.failure.starts_with("bad_tensor: "), g.failure);
-  g.close();
-  c.check_empty();
-}
-
 BOOST_AUTO_TEST_CASE(a_lost_hop_is_replaced_and_the_others_restore_nothing) {
   for (size_t hop = 0; hop < 3; ++hop) {
     chain c;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,7 +26,9 @@ class fake_span final : public model::span {
     std::vector<std::vector<model::cache_id>> passes;  ///< the sessions of each
     std::function<void()> between_blocks;
     std::string next_failure;              ///< thrown by the next pass, if not empty
+    bool always_fails = false;             ///< every pass throws
     std::vector<model::cache_id> failing;  ///< whose steps fail alone
+    bool poisons_next = false;             ///< what the next pass computes is no number
     uint64_t used_tokens = 0;
     uint64_t reservations = 0;  ///< ever given
     bool destroyed = false;
@@ -66,9 +69,15 @@ class fake_span final : public model::span {
   std::vector<model::span_result> run(std::span<const model::span_step> steps, const std::atomic<bool>& stop) override {
     auto& pass = controls_->passes.emplace_back();
     for (const auto& step : steps) pass.push_back(step.cache);
+    if (controls_->always_fails) throw std::runtime_error("made to fail");
     if (!controls_->next_failure.empty()) throw std::runtime_error(std::exchange(controls_->next_failure, {}));
     std::vector<model::span_result> results;
     for (const auto& step : steps) results.push_back(run_one(step, stop));
+    if (std::exchange(controls_->poisons_next, false))
+      for (auto& result : results) {
+        const std::vector<float> none(result.hidden.numel(), std::numeric_limits<float>::quiet_NaN());
+        result.hidden = model::tensor::of<float>(result.hidden.dims(), none).to(result.hidden.type());
+      }
     return results;
   }
 

@@ -150,7 +150,9 @@ memory_actor::behavior_type memory_link(
 
 frame_sink_actor::behavior_type tamperer(
     frame_sink_actor::pointer self, const frame_sink_actor& owner, const std::shared_ptr<memory_way>& way) {
-  self->link_to(owner);
+  // The owner hears of the link's end by itself, and not of this actor's.
+  self->monitor(owner);
+  self->set_down_handler([self](caf::down_msg& down) { self->quit(std::move(down.reason)); });
   return {
       [self, owner, way](frame_atom, incoming& message) {
         ++way->messages;

@@ -189,7 +189,7 @@ answer_ptr<session_list> virtual_swarm::sessions(size_t server) {
 wire::link_actor virtual_swarm::connect(size_t from, wire::link_start start) {
   const auto to = static_cast<size_t>(start.socket);
   auto& target = nodes_[to];
-  if (!target.alive) {
+  if (!target.alive || parted_.contains(std::minmax(from, to))) {
     // Nobody listens: a link that ends at once.
     memory_end nobody{target.config, start.owner};
     auto links = connect_in_memory(time_.system(), {start.config, start.owner}, nobody);
@@ -319,6 +319,11 @@ std::optional<caf::error> virtual_swarm::end_of(size_t server) {
   caf::anon_send_exit(watcher, caf::exit_reason::kill);
   time_.settle();
   return *end;
+}
+
+void virtual_swarm::part(size_t one, size_t other) {
+  parted_.insert(std::minmax(one, other));
+  cut_between(one, other);
 }
 
 void virtual_swarm::cut_between(size_t one, size_t other) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,9 +73,15 @@ class virtual_swarm {
   void repeat_steps(uint32_t n, uint32_t seed);
   /// Its next pass fails.
   void fail_once(size_t server);
+  /// All its passes fail.
+  void fail_always(size_t server) { nodes_[server].span->always_fails = true; }
+  /// What its next pass gives is no number.
+  void poison_once(size_t server) { nodes_[server].span->poisons_next = true; }
   /// The way between two servers alone is lost, with both its ends; each takes the other for dead until it hears of it
   /// again, a moment later.
   void cut_between(size_t one, size_t other);
+  /// Two servers never reach each other again.
+  void part(size_t one, size_t other);
   /// Neither killed nor gone by itself.
   bool is_alive(size_t server);
   /// The client has met the server failing.
@@ -140,6 +147,7 @@ class virtual_swarm {
   uint32_t repeat_seed_ = 0;
   std::deque<node> nodes_;  // the client is the first
   actors::bans_actor bans_;
+  std::set<std::pair<size_t, size_t>> parted_;
   std::deque<wire_between> wires_;
   std::shared_ptr<const actors::route_model> model_;
   std::shared_ptr<std::atomic<bool>> never_ = std::make_shared<std::atomic<bool>>(false);
