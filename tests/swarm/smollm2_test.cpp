@@ -25,7 +25,7 @@ std::filesystem::path model_file() {
   if (!std::filesystem::exists(file))
     throw std::runtime_error(
         "there is no " + file.string() +
-        ": scripts/setup.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
+        ": scripts/fetch_model.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
   return file;
 }
 
