@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/wire/limits.hpp"
 #include "runtime/commands/client_flags.hpp"
 #include "runtime/commands/parse.hpp"
 #include "runtime/errors.hpp"
@@ -17,8 +18,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// How long a client may take to close its session after Ctrl-C.
-constexpr auto end_patience = std::chrono::seconds{5};
+/// How long a client may take to close its session after Ctrl-C: longer than a link to a peer that says nothing lives.
+constexpr auto end_patience = actors::wire::limits::unproved_time + std::chrono::seconds{2};
 
 enum class format { text, json, json_stream };
 
