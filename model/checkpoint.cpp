@@ -60,8 +60,12 @@ std::string to_hex(const digest& d, size_t chars) {
   return result;
 }
 
+fs::path config_file(const checkpoint& c) {
+  return fs::is_directory(c.path()) ? c.path() / "config.json" : c.path();
+}
+
 uint32_t num_blocks(const checkpoint& c) {
-  const auto label = fs::is_directory(c.path()) ? (c.path() / "config.json").string() : c.path().string();
+  const auto label = config_file(c).string();
   for (const auto* key : {"num_hidden_layers", "n_layer"}) {
     const auto found = c.config().find(key);
     if (found == c.config().end()) continue;

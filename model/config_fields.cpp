@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "model/file_checkpoint.hpp"
 #include "model/file_error.hpp"
 
 namespace corolla::model {
@@ -16,7 +17,8 @@ const nlohmann::json no_fields = nlohmann::json::object();
 
 }  // namespace
 
-config_fields::config_fields(const checkpoint& source) : config_fields(source.path().string(), "", source.config()) {}
+config_fields::config_fields(const checkpoint& source)
+    : config_fields(config_file(source).string(), "", source.config()) {}
 
 config_fields::config_fields(std::string file, std::string prefix, const nlohmann::json& fields)
     : file_(std::move(file)), prefix_(std::move(prefix)), fields_(&fields) {}

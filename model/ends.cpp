@@ -10,7 +10,9 @@
 #include "model/convert.hpp"
 #include "model/device.hpp"
 #include "model/family.hpp"
+#include "model/file_checkpoint.hpp"
 #include "model/file_error.hpp"
+#include "model/load_tokenizer.hpp"
 
 namespace corolla::model {
 
@@ -20,13 +22,16 @@ std::vector<int64_t> read_eos_ids(const checkpoint& source) {
   const auto has_ids = [](const nlohmann::json& config) {
     return config.is_object() && config.contains("eos_token_id") && !config["eos_token_id"].is_null();
   };
-  const auto& config = has_ids(source.generation_config()) ? source.generation_config() : source.config();
+  const auto is_generation = has_ids(source.generation_config());
+  const auto& config = is_generation ? source.generation_config() : source.config();
   if (!has_ids(config)) return {};
   const auto& field = config["eos_token_id"];
   const auto ids = field.is_array() ? field : nlohmann::json::array({field});
   const auto is_id = [](const nlohmann::json& id) { return id.is_number_integer(); };
-  if (!std::all_of(ids.begin(), ids.end(), is_id))
-    fail(source.path().string(), "config field 'eos_token_id' is neither an integer nor a list of integers");
+  if (!std::all_of(ids.begin(), ids.end(), is_id)) {
+    const auto file = is_generation ? source.path() / "generation_config.json" : config_file(source);
+    fail(file.string(), "config field 'eos_token_id' is neither an integer nor a list of integers");
+  }
   return ids.get<std::vector<int64_t>>();
 }
 
@@ -107,16 +112,7 @@ std::unique_ptr<ends> ends::load(const checkpoint& source, const ends_options& o
 }
 
 std::shared_ptr<const tokenizer> load_tokenizer(const checkpoint& source) {
-  const auto described = source.tokenizer();
-  switch (described.what) {
-    case tokenizer_source::kind::none:
-      return nullptr;
-    case tokenizer_source::kind::tokenizer_json:
-      return tokenizer::from_json(described.content, described.config);
-    case tokenizer_source::kind::gguf:
-      return tokenizer::from_gguf(described.content);
-  }
-  throw std::logic_error("unknown kind of tokenizer");
+  return load_tokenizer(source.tokenizer(), source.path());
 }
 
 }  // namespace corolla::model

@@ -24,6 +24,9 @@ struct checkpoint_parts {
   std::function<tokenizer_source()> tokenizer;
 };
 
+/// The file that a checkpoint's `config` stands in: a folder's config.json, or the GGUF file.
+std::filesystem::path config_file(const checkpoint& c);
+
 /// Throws checkpoint_error if two tensors have one name.
 std::shared_ptr<const checkpoint> make_checkpoint(checkpoint_parts parts);
 

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <ATen/ops/cat.h>
@@ -9,6 +10,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/stack.h>
+#include <c10/util/Exception.h>
 
 namespace corolla::model {
 
@@ -71,9 +73,15 @@ void page_list::give(int64_t first, int64_t count) {
 
 kv_cache::kv_cache(const layout& shape, const at::TensorOptions& options)
     : shape_(shape), device_(options.device()), free_(shape.num_pages) {
-  for (int64_t block = 0; block < shape.num_blocks; ++block) {
-    const auto slots = [&] { return at::empty({num_tokens(), shape.num_heads, shape.head_dim}, options); };
-    pools_.push_back({slots(), slots()});
+  const auto slots = [&] { return at::empty({num_tokens(), shape.num_heads, shape.head_dim}, options); };
+  try {
+    for (int64_t block = 0; block < shape.num_blocks; ++block) pools_.push_back({slots(), slots()});
+  } catch (const c10::Error&) {
+    const auto token = static_cast<uint64_t>(2 * shape.num_blocks * shape.num_heads * shape.head_dim);
+    const auto bytes = static_cast<uint64_t>(num_tokens()) * token * options.dtype().itemsize();
+    throw std::runtime_error(
+        "the cache of " + std::to_string(num_tokens()) + " tokens needs " + std::to_string(bytes) +
+        " bytes, which cannot be allocated: lower node.cache_tokens");
   }
 }
 

@@ -59,7 +59,8 @@ class kv_cache {
     at::Tensor keys, values;  // [count, K, S, D]
   };
 
-  /// The pools' memory is untouched until it is written.
+  /// The pools' memory is untouched until it is written.  Throws std::runtime_error, with the bytes, where there is
+  /// none.
   kv_cache(const layout& shape, const at::TensorOptions& options);
 
   int64_t num_tokens() const { return shape_.num_pages * shape_.page_tokens; }

@@ -125,9 +125,9 @@ double resident_megabytes() {
 }
 
 void add_stopped_peer(std::vector<bench_row>& rows, measured_link& link, int peer) {
-  constexpr auto ceiling = static_cast<double>(bench_ceiling_bytes) / 1e6;
+  constexpr auto ceiling = static_cast<double>(limits::outbound_ceiling_bytes) / 1e6;
   ::kill(peer, SIGSTOP);
-  auto count = static_cast<uint32_t>(2 * bench_ceiling_bytes / stuck_message_bytes);
+  auto count = static_cast<uint32_t>(2 * limits::outbound_ceiling_bytes / stuck_message_bytes);
   link.offer(stuck_message_bytes, count);
   auto full = resident_megabytes();
   link.offer(stuck_message_bytes, count);

@@ -38,7 +38,6 @@ std::shared_ptr<const link_config> config_for(const crypto::identity& identity, 
   config->self = identity.peer();
   config->software = "corolla bench";
   config->silence = bench_patience;
-  config->outbound_ceiling = bench_ceiling_bytes;
   config->allow_bench = answers;
   return config;
 }

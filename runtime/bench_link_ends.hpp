@@ -12,8 +12,6 @@
 
 namespace corolla::runtime {
 
-/// What the measuring end keeps queued at the most, where its peer does not read.
-inline constexpr size_t bench_ceiling_bytes = size_t{64} << 20;
 inline constexpr uint64_t bench_echo_stream = 1, bench_bulk_stream = 3;
 inline constexpr auto bench_patience = std::chrono::minutes{5};
 

@@ -113,9 +113,13 @@ class remote_client : public client {
   generated generate(
       const model::generation_request& request, const std::function<void(const model::generated_token&)>& on_token,
       std::stop_token cancel, const std::function<void(const std::vector<route_hop>&)>& on_route) override {
-    generate_order order{next_order_++, request, on_token, {}};
-    if (on_route) order.on_route = [on_route](const route_status& status) { on_route(hops_of(status)); };
-    auto reply = run<generate_reply>(generate_atom::value, std::move(order), cancel);
+    auto opened = std::make_shared<std::atomic<bool>>(false);
+    auto take_route = [opened, on_route](const route_status& status) {
+      *opened = true;
+      if (on_route) on_route(hops_of(status));
+    };
+    auto reply = run<generate_reply>(
+        generate_atom::value, generate_order{next_order_++, request, on_token, take_route}, cancel, *opened);
     generated result;
     result.ids = std::move(reply.ids);
     result.text = std::move(reply.text);
@@ -133,15 +137,16 @@ class remote_client : public client {
   }
 
   evaluated evaluate(const model::tensor& input_ids, bool hidden) override {
-    auto reply = run<evaluate_reply>(forward_atom::value, evaluate_order{next_order_++, input_ids, hidden}, {});
+    auto reply = run<evaluate_reply>(forward_atom::value, evaluate_order{next_order_++, input_ids, hidden}, {}, true);
     return {
         std::move(reply.embeddings), std::move(reply.final_norm), std::move(reply.logits),
         std::move(reply.block_outputs)};
   }
 
  private:
+  /// `opened`: whether a route was opened, once it ends.
   template <class Reply, class Atom, class Order>
-  Reply run(Atom atom, Order order, std::stop_token cancel) {
+  Reply run(Atom atom, Order order, std::stop_token cancel, const std::atomic<bool>& opened) {
     auto id = order.id;
     std::stop_callback on_cancel{cancel, [this, id] { caf::anon_send(client_, stop_atom::value, id); }};
     caf::scoped_actor self{system_};
@@ -151,7 +156,9 @@ class remote_client : public client {
             [&](Reply& reply) { result = std::move(reply); },
             [&](caf::error& reason) {
               if (code_of(reason) == errc::cancelled)
-                throw cancelled("interrupted: the session is closed on every server");
+                throw cancelled(
+                    opened ? "interrupted: the session is closed on every server"
+                           : "interrupted before a route was open");
               throw client_error(describe(reason));
             });
     return result;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "model/checkpoint.hpp"
 #include "model/ends.hpp"
@@ -117,7 +118,7 @@ class local_client : public client {
     const auto step = hidden ? 1u : ends_->num_blocks();
     for (uint32_t begin = 0; begin < ends_->num_blocks(); begin += step) {
       const reservation cache{*span_, {begin, begin + step}, to_u32(x.dim(0)), to_u32(x.dim(1)), options_.deep_prompts};
-      x = run(cache, 0, x);
+      x = run_in_chunks(cache, x);
       if (hidden) result.block_outputs.push_back(x);
     }
     if (hidden) result.final_norm = ends_->final_norm(x);
@@ -163,8 +164,7 @@ class local_client : public client {
 
   /// Runs the input in chunks; the last position's output.
   model::tensor advance(const reservation& cache, const model::generation_input& input, const std::stop_token& cancel) {
-    const auto all = input.hidden.dim(1);
-    const auto chunk = options_.chunk_tokens == 0 ? all : int64_t{options_.chunk_tokens};
+    const auto all = input.hidden.dim(1), chunk = chunk_of(all);
     model::tensor output;
     for (int64_t begin = 0; begin < all; begin += chunk) {
       if (cancel.stop_requested()) throw cancelled("interrupted");
@@ -172,6 +172,17 @@ class local_client : public client {
       output = run(cache, input.position + to_u32(begin), input.hidden.slice(1, begin, std::min(begin + chunk, all)));
     }
     return output.slice(1, output.dim(1) - 1, output.dim(1));
+  }
+
+  int64_t chunk_of(int64_t all) const { return options_.chunk_tokens == 0 ? all : int64_t{options_.chunk_tokens}; }
+
+  /// All positions' outputs.  With `compute_` held.
+  model::tensor run_in_chunks(const reservation& cache, const model::tensor& hidden) {
+    const auto all = hidden.dim(1), chunk = chunk_of(all);
+    std::vector<model::tensor> outputs;
+    for (int64_t begin = 0; begin < all; begin += chunk)
+      outputs.push_back(run(cache, to_u32(begin), hidden.slice(1, begin, std::min(begin + chunk, all))));
+    return model::concat(outputs, /*axis=*/1);
   }
 
   /// With `compute_` held.

@@ -57,12 +57,17 @@ class json_formatter : public spdlog::formatter {
   }
 };
 
-spdlog::level::level_enum parse_level(const std::string& name) {
+/// In spdlog's order.
+const std::vector<std::string>& level_names() {
   static const std::vector<std::string> names{"trace", "debug", "info", "warning", "error", "critical", "off"};
+  return names;
+}
+
+std::optional<spdlog::level::level_enum> parse_level(const std::string& name) {
+  const auto& names = level_names();
   for (size_t i = 0; i < names.size(); ++i)
     if (names[i] == name) return static_cast<spdlog::level::level_enum>(i);
-  throw usage_error(
-      "there is no log level \"" + name + "\"; the nearest is \"" + std::string{nearest(name, names)} + "\"");
+  return std::nullopt;
 }
 
 spdlog::sink_ptr make_sink(const std::filesystem::path& file) {
@@ -76,16 +81,26 @@ spdlog::sink_ptr make_sink(const std::filesystem::path& file) {
 
 }  // namespace
 
+std::optional<std::string> refusal_of_level(const std::string& level) {
+  if (parse_level(level)) return std::nullopt;
+  return "there is no log level \"" + level + "\"; the nearest is \"" + std::string{nearest(level, level_names())} +
+         "\"";
+}
+
+std::optional<std::string> refusal_of_format(const std::string& format) {
+  if (format == "text" || format == "json") return std::nullopt;
+  return "logs are written as \"text\" or \"json\", not as \"" + format + "\"";
+}
+
 void start_logging(const logging_options& options) {
-  const auto level = parse_level(options.level);
-  if (options.format != "text" && options.format != "json")
-    throw usage_error("logs are written as \"text\" or \"json\", not as \"" + options.format + "\"");
+  if (const auto what = refusal_of_level(options.level)) throw usage_error(*what);
+  if (const auto what = refusal_of_format(options.format)) throw usage_error(*what);
   auto logger = std::make_shared<spdlog::logger>(options.name, make_sink(options.file));
   if (options.format == "json")
     logger->set_formatter(std::make_unique<json_formatter>());
   else
     logger->set_pattern(options.name.empty() ? "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v" : "%Y-%m-%d %H:%M:%S.%e %n %^%l%$ %v");
-  logger->set_level(level);
+  logger->set_level(*parse_level(options.level));
   // A log is read when something went wrong: nothing stays in a buffer.
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace corolla::runtime {
@@ -17,6 +18,10 @@ struct logging_options {
   /// Stands in every line, so that the logs of several nodes can be told apart; may be empty.
   std::string name;
 };
+
+/// Why there is no such level or format, as a sentence; nullopt where there is.
+std::optional<std::string> refusal_of_level(const std::string& level);
+std::optional<std::string> refusal_of_format(const std::string& format);
 
 /// Sends what is logged through spdlog where `options` say.  Throws usage_error for an unknown level or format, and
 /// std::runtime_error where the file cannot be opened.

@@ -220,11 +220,12 @@ void node_config::refuse(const std::string& key, const std::string& what) const 
 
 void node_config::complete() {
   complete_model();
+  complete_scheduler();
   complete_network();
   complete_swarm();
   refuse_what_nobody_can_dial();
   complete_limits();
-  options_.log = {raw_.log_level, raw_.log_format, raw_.log_file, raw_.name};
+  complete_log();
 }
 
 /// A config file with every option must do for such a node too, so what stands there with its default is no
@@ -265,11 +266,21 @@ void node_config::complete_model() {
   if (device != "cpu" && !is_cuda)
     refuse("node.device", "node.device is \"cpu\" or \"cuda:N\", not " + in_quotes(device));
   options_.device = device;
+}
+
+void node_config::complete_scheduler() {
   if (options_.threads == 0 || options_.threads > 1024)
     refuse("node.threads", "node.threads is from 1 to 1024, not " + std::to_string(options_.threads));
   // CAF would start, and nothing would ever run.
   for (const std::string key : {"scheduler.max-threads", "scheduler.max-throughput"})
     if (caf::get_or(*this, key, size_t{1}) == 0) refuse(key, key + " is 1 or more, not 0");
+  // CAF takes another one with no more than a warning; its third, 'testing', runs nothing by itself.
+  const std::vector<std::string> policies{"stealing", "sharing"};
+  const auto policy = to_string(caf::get_or(*this, "scheduler.policy", caf::atom("stealing")));
+  if (std::find(policies.begin(), policies.end(), policy) == policies.end())
+    refuse(
+        "scheduler.policy", "there is no scheduler.policy '" + policy + "'; the nearest is '" +
+                                std::string{nearest(policy, policies)} + "'");
 }
 
 void node_config::complete_network() {
@@ -359,39 +370,10 @@ void node_config::complete_limits() {
     refuse("node.max_alloc_timeout", "node.max_alloc_timeout is from 0s to 10min");
 }
 
-std::string node_config::help() const {
-  std::string text =
-      "Serves blocks of a model until SIGTERM or SIGINT.\n"
-      "Usage: corolla node [--config-file=FILE] [--node.OPTION=VALUE ...] [--dump-config]\n\n"
-      "Options, as they stand in a config file under [node]:\n";
-  for (const auto& option : custom_options_) {
-    if (option.category() != "node") continue;
-    auto name = "  --" + to_text(option.full_name()) + "=";
-    name.resize(std::max<size_t>(name.size() + 1, 28), ' ');
-    text += name + to_text(option.description());
-    if (const auto value = option.get()) text += " (" + to_config_text(*value) + ")";
-    text += '\n';
-  }
-  text +=
-      "\nOther options:\n"
-      "  --config-file=FILE        options in a file; those of the command line win\n"
-      "  --dump-config             prints the configuration in force as a config file, and ends\n"
-      "CAF's own options, such as --scheduler.max-threads=N, are taken too.\n";
-  return text;
-}
-
-std::string node_config::dump() const {
-  std::string text = "[node]\n";
-  for (const auto& option : custom_options_)
-    if (option.category() == "node")
-      if (const auto value = option.get()) text += to_text(option.long_name()) + "=" + to_config_text(*value) + '\n';
-  for (const auto& [section, values] : caf::content(*this)) {
-    const auto* keys = caf::get_if<caf::config_value::dictionary>(&values);
-    if (section == "node" || keys == nullptr) continue;
-    text += "\n[" + section + "]\n";
-    for (const auto& [key, value] : *keys) text += key + "=" + to_config_text(value) + '\n';
-  }
-  return text;
+void node_config::complete_log() {
+  if (const auto what = refusal_of_level(raw_.log_level)) refuse("node.log_level", *what);
+  if (const auto what = refusal_of_format(raw_.log_format)) refuse("node.log_format", *what);
+  options_.log = {raw_.log_level, raw_.log_format, raw_.log_file, raw_.name};
 }
 
 }  // namespace corolla::runtime

@@ -47,11 +47,13 @@ class node_config : public caf::actor_system_config {
   void refuse_remoting() const;
   void complete();
   void complete_model();
+  void complete_scheduler();
   void refuse_what_serving_needs() const;
   void complete_network();
   void complete_swarm();
   void refuse_what_nobody_can_dial() const;
   void complete_limits();
+  void complete_log();
 
   /// Throws usage_error with the place where `key` ("node.host") was given.
   [[noreturn]] void refuse(const std::string& key, const std::string& what) const;

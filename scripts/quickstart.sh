@@ -11,6 +11,8 @@ state=.quickstart
 blocks=(0:10 10:20 20:30)
 prompt="The three primary colours are"
 first_port=${COROLLA_QUICKSTART_PORT:-31337}
+# Longer than a server takes to read the model from a slow disk.
+ready_seconds=${COROLLA_QUICKSTART_SECONDS:-300}
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
@@ -64,6 +66,8 @@ trap interrupted INT TERM
 
 mkdir -p "$state"
 begun=$SECONDS
+# However it ends.
+[ "${1:-}" != --once ] || trap stop_all EXIT
 
 stage "what corolla is built from"
 scripts/setup.sh || die "the set-up failed (see above): check the network and run it again, what is there is kept"
@@ -93,15 +97,17 @@ CONFIG
 }
 
 start_server() {  # start_server I PORT [PEER]: returns when it is ready
-  local fifo=$state/server$1.fifo line why
+  local fifo=$state/server$1.fifo line why read_status=0
   write_config "$@"
   rm -f "$fifo" && mkfifo "$fifo"
   setsid build/corolla node --config-file="$state/server$1.ini" >"$fifo" 2>"$state/server$1.err" </dev/null &
   echo $! >"$state/server$1.pid"
   # Standard output ends where the server does: then there is no line.
-  if ! read -r line <"$fifo" || [[ $line != ready\ * ]]; then
+  read -t "$ready_seconds" -r line <"$fifo" || read_status=$?
+  if [ $read_status -ne 0 ] || [[ $line != ready\ * ]]; then
     rm -f "$fifo"
     why=$(tail -1 "$state/server$1.err")
+    [ $read_status -le 128 ] || why="it was not ready within $ready_seconds s, see $state/server$1.log"
     [[ $why != *" in use"* ]] || why+="; or run this with COROLLA_QUICKSTART_PORT=0 for any free one"
     stop_all
     die "server $1 did not start: ${why#corolla: }"
@@ -129,9 +135,7 @@ build/corolla generate --model "$model" --peers "$peer" --prompt "$prompt" --max
 stage_end
 say "== done in $((SECONDS - begun)) s"
 
-if [ "${1:-}" = --once ]; then
-  stop_all
-else
+if [ "${1:-}" != --once ]; then
   say "The servers stay up. Ask them yourself:"
   say "  build/corolla generate --model $model --peers $peer --prompt \"Once upon a time\" --max-new-tokens 40"
   say "and end them with: scripts/quickstart.sh stop"

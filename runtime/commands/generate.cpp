@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <iterator>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/wire/limits.hpp"
 #include "runtime/commands/client_flags.hpp"
 #include "runtime/commands/parse.hpp"
 #include "runtime/errors.hpp"
@@ -16,8 +18,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// How long a client may take to close its session after Ctrl-C.
-constexpr auto end_patience = std::chrono::seconds{5};
+/// How long a client may take to close its session after Ctrl-C: longer than a link to a peer that says nothing lives.
+constexpr auto end_patience = actors::wire::limits::unproved_time + std::chrono::seconds{2};
 
 enum class format { text, json, json_stream };
 
@@ -74,6 +76,17 @@ std::vector<int64_t> parse_ids(const std::string& option, const std::string& tex
     at = more ? behind + 1 : behind;
   }
   return ids;
+}
+
+/// Throws usage_error: "--top-p must be ...".
+void check_sampling(const model::sampling_params& sampling) {
+  try {
+    model::check(sampling);
+  } catch (const std::invalid_argument& error) {
+    std::string what = error.what();
+    std::replace(what.begin(), what.end(), '_', '-');
+    throw usage_error("--" + what);
+  }
 }
 
 std::string read_standard_input() {
@@ -175,11 +188,12 @@ int generate(const arguments& args) {
   if (!parse(app, join_text(args, {"--prompt", "--stop"}))) return exit_done;
   if (flags.prompt && flags.ids) throw usage_error("--prompt and --ids are two ways to say what to continue: give one");
   const auto options = flags.client.options();
+  check_sampling(flags.request.sampling);
   flags.request.stop_ids = parse_ids("--stop-ids", flags.stop_ids);
-  if (flags.ids)
-    flags.request.prompt = parse_ids("--ids", *flags.ids);
-  else if (!flags.prompt)
-    flags.prompt = read_standard_input();
+  if (flags.ids) flags.request.prompt = parse_ids("--ids", *flags.ids);
+  if (flags.ids && flags.request.prompt.empty())
+    throw usage_error("--ids is empty: name the ids to continue, such as 1,2,3");
+  if (!flags.ids && !flags.prompt) flags.prompt = read_standard_input();
   std::stop_source stop;
   // Before the client's threads are made.
   const signal_watch signals{[&stop](int) {

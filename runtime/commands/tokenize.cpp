@@ -5,6 +5,7 @@
 #include "model/checkpoint.hpp"
 #include "model/ends.hpp"
 #include "model/json_file.hpp"
+#include "model/load_tokenizer.hpp"
 #include "model/tokenizer.hpp"
 #include "runtime/commands/parse.hpp"
 #include "runtime/errors.hpp"
@@ -22,9 +23,10 @@ constexpr uint64_t max_tokenizer_bytes = 256u << 20;
 std::shared_ptr<const model::tokenizer> load(const fs::path& path) {
   if (fs::is_regular_file(path) && path.extension() == ".json") {
     const auto config = path.parent_path() / "tokenizer_config.json";
-    return model::tokenizer::from_json(
-        model::read_json_object(path, max_tokenizer_bytes),
-        fs::exists(config) ? model::read_json_object(config, max_tokenizer_bytes) : json{});
+    const model::tokenizer_source described{
+        model::tokenizer_source::kind::tokenizer_json, model::read_json_object(path, max_tokenizer_bytes),
+        fs::exists(config) ? model::read_json_object(config, max_tokenizer_bytes) : json{}};
+    return model::load_tokenizer(described, path.parent_path());
   }
   if (fs::is_directory(path) && fs::exists(path / "tokenizer.json") && !fs::exists(path / "config.json"))
     return load(path / "tokenizer.json");

@@ -33,7 +33,7 @@ local_model& smollm2() {
     if (!std::filesystem::exists(file))
       throw std::runtime_error(
           "there is no " + file.string() +
-          ": scripts/setup.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
+          ": scripts/fetch_model.sh fetches it, or set COROLLA_SMOLLM2_GGUF to the model's file");
     return local_model::load(*model::checkpoint::open(file), {14});
   }();
   return loaded;

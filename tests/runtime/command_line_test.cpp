@@ -108,6 +108,21 @@ BOOST_AUTO_TEST_CASE(options_that_are_missing_wrong_or_contradictory_end_with_2)
   expect_refusal(call(generate({"--ids", "1", "--allow", somebody + ",x"})), 2, "--allow wants peer ids");
 }
 
+BOOST_AUTO_TEST_CASE(how_to_choose_tokens_and_what_to_continue_are_checked_before_a_model_is_read) {
+  const auto of_no_model = [](std::vector<std::string> more) {
+    std::vector<std::string> words{"generate", "--local", "--model", "/does/not/exist", "--max-new-tokens", "4"};
+    words.insert(words.end(), more.begin(), more.end());
+    return call(words, "x");
+  };
+  expect_refusal(of_no_model({"--ids", "1"}), 1, "/does/not/exist");
+  expect_refusal(of_no_model({"--ids", ""}), 2, "--ids is empty");
+  expect_refusal(of_no_model({"--prompt", ""}), 2, "--prompt");
+  expect_refusal(of_no_model({"--temperature", "-1"}), 2, "--temperature must be 0 or greater");
+  expect_refusal(of_no_model({"--top-k", "-3"}), 2, "--top-k must be 0 (off) or greater");
+  expect_refusal(of_no_model({"--top-p", "2"}), 2, "--top-p must be greater than 0 and at most 1");
+  expect_refusal(of_no_model({"--repetition-penalty", "0"}), 2, "--repetition-penalty must be greater than 0");
+}
+
 BOOST_AUTO_TEST_CASE(a_fault_proxy_says_what_its_options_want) {
   const auto proxy = [](std::vector<std::string> more) {
     std::vector<std::string> words{"fault-proxy", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"};

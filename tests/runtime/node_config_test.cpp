@@ -1,5 +1,6 @@
 #include "runtime/node_config.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -114,8 +115,6 @@ BOOST_AUTO_TEST_CASE(values_that_make_no_sense_are_refused) {
   BOOST_TEST(contains(with("--node.device=gpu"), "\"cuda:N\""));
   BOOST_TEST(contains(with("--node.device=cuda:"), "\"cuda:N\""));
   BOOST_TEST(contains(with("--node.threads=0"), "from 1 to 1024"));
-  BOOST_TEST(contains(with("--scheduler.max-threads=0"), "1 or more"));
-  BOOST_TEST(contains(with("--scheduler.max-throughput=0"), "1 or more"));
   BOOST_TEST(contains(with("--node.peers=127.0.0.1:80"), "corolla://ID@HOST:PORT"));
   BOOST_TEST(contains(with("--node.announce=127.0.0.1:0"), "HOST:PORT"));
   BOOST_TEST(contains(with("--node.page_tokens=0"), "from 1 to 4096"));
@@ -123,6 +122,34 @@ BOOST_AUTO_TEST_CASE(values_that_make_no_sense_are_refused) {
   BOOST_TEST(contains(with("--node.liveness=1ms"), "from 50ms"));
   BOOST_TEST(contains(with("--node.max_alloc_timeout=1h"), "10min"));
   BOOST_TEST(contains(with("--node.swarm=privat"), "the nearest is \"private\""));
+}
+
+BOOST_AUTO_TEST_CASE(a_scheduler_that_would_never_run_anything_is_refused_with_blocks_and_without) {
+  for (const std::string node : {"--node.model=m", "--node.serve=false"})
+    for (const std::string key : {"scheduler.max-threads", "scheduler.max-throughput"})
+      BOOST_TEST(refusal({node, "--" + key + "=0"}) == key + " is 1 or more, not 0");
+  BOOST_TEST(contains(refusal({"--node.serve=false", "--node.threads=0"}), "from 1 to 1024"));
+}
+
+BOOST_AUTO_TEST_CASE(words_of_the_log_and_the_scheduler_that_do_not_exist_are_refused_with_file_and_line) {
+  const std::vector<std::array<std::string, 3>> mistakes{
+      {"node.log_level", "\"inof\"", "there is no log level \"inof\"; the nearest is \"info\""},
+      {"node.log_format", "\"jsn\"", "logs are written as \"text\" or \"json\", not as \"jsn\""},
+      {"scheduler.policy", "'steeling'", "there is no scheduler.policy 'steeling'; the nearest is 'stealing'"},
+      // CAF has it for tests of its own: nothing would ever run.
+      {"scheduler.policy", "'testing'", "there is no scheduler.policy 'testing'; the nearest is 'stealing'"}};
+  const temp_dir dir;
+  for (const auto& [key, value, complaint] : mistakes) {
+    const auto dot = key.find('.');
+    const auto text =
+        "[node]\nserve=false\n[" + key.substr(0, dot) + "]\n\n" + key.substr(dot + 1) + "=" + value + '\n';
+    const auto file = dir.write("node.ini", text).string();
+    for (const auto& args : {arguments{"--config-file=" + file}, arguments{"--config-file=" + file, "--dump-config"}})
+      BOOST_TEST(refusal(args) == file + ":5: " + complaint);
+    BOOST_TEST(refusal({"--node.model=m", "--" + key + "=" + value}) == complaint);
+  }
+  for (const auto* level : {"trace", "debug", "info", "warning", "error", "critical", "off"})
+    BOOST_TEST(refusal({"--node.model=m", "--node.log_level=" + std::string{level}}) == "(taken)");
 }
 
 BOOST_AUTO_TEST_CASE(a_local_node_refuses_to_be_reached_from_elsewhere_and_says_what_to_set) {

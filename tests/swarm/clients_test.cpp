@@ -14,6 +14,7 @@
 
 #include "golden.hpp"
 #include "runtime/client.hpp"
+#include "silent_port.hpp"
 
 namespace corolla::tests {
 
@@ -94,10 +95,11 @@ process check_that_nothing_stays(int signal, std::chrono::milliseconds within) {
   return first;
 }
 
-void check_end(process client, const exit_state& expected) {
+void check_end(process client, const exit_state& expected, const std::string& said) {
   const auto end = client.wait(patience);
   BOOST_TEST(end.exited == expected.exited);
   BOOST_TEST(end.code == expected.code);
+  BOOST_TEST(client.errors() == said);
 }
 
 }  // namespace
@@ -119,11 +121,24 @@ BOOST_AUTO_TEST_CASE(four_clients_at_once_get_what_each_would_get_alone) {
 }
 
 BOOST_AUTO_TEST_CASE(a_client_stopped_by_ctrl_c_closes_its_session_on_every_server) {
-  check_end(check_that_nothing_stays(SIGINT, until_noticed), {true, 1});
+  check_end(
+      check_that_nothing_stays(SIGINT, until_noticed), {true, 1},
+      "corolla: interrupted: the session is closed on every server\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_client_stopped_by_ctrl_c_before_a_route_is_open_does_not_claim_to_have_closed_one) {
+  const silent_port nobody_answers;
+  auto client = start_corolla(
+      {"generate", "--model", tiny_model("llama"), "--peers",
+       "corolla://" + std::string(52, 'a') + "@127.0.0.1:" + std::to_string(nobody_answers.number()), "--ids", "1",
+       "--max-new-tokens", "4"});
+  nobody_answers.wait_for_a_dialler();
+  client.signal(SIGINT);
+  check_end(std::move(client), {true, 1}, "corolla: interrupted before a route was open\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_is_killed_leaves_nothing_on_any_server) {
-  check_end(check_that_nothing_stays(SIGKILL, until_noticed), {false, SIGKILL});
+  check_end(check_that_nothing_stays(SIGKILL, until_noticed), {false, SIGKILL}, "");
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_has_stopped_leaves_nothing_on_any_server_when_its_silence_is_noticed) {

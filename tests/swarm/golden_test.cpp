@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <functional>
 #include <ostream>
 #include <regex>
 #include <string>
@@ -43,11 +44,13 @@ double difference(const model::tensor& found, const model::tensor& expected) {
   return largest;
 }
 
-void check_evaluation(const swarm& s, const golden& expected, const std::string& chunk_tokens) {
+/// Runs "eval" with these words, somewhere.
+using evaluator = std::function<run_result(const std::vector<std::string>& words)>;
+
+void check_evaluation(const evaluator& eval, const golden& expected, const std::string& chunk_tokens) {
   const temp_dir folder;
   const auto out = folder / "out.safetensors";
-  const auto result =
-      s.run("eval", {"--inputs", expected.file(), "--out", out, "--hidden", "--chunk-tokens", chunk_tokens});
+  const auto result = eval({"--inputs", expected.file(), "--out", out, "--hidden", "--chunk-tokens", chunk_tokens});
   BOOST_TEST_REQUIRE(result.end.is(0), result.err);
   const model::safetensors_file found{out};
   BOOST_TEST(found.tensors().size() == 7u);
@@ -101,10 +104,21 @@ BOOST_DATA_TEST_CASE(a_swarm_computes_what_the_reference_does, data::make(names)
   const golden expected{name};
   const swarm s{expected.folder(), c.spans};
   for (const auto& chunk_tokens : chunk_sizes) BOOST_TEST_CONTEXT("chunks of " << chunk_tokens) {
-      check_evaluation(s, expected, chunk_tokens);
+      check_evaluation([&](const auto& words) { return s.run("eval", words); }, expected, chunk_tokens);
       for (size_t i = 0; i < expected.prompts().size(); ++i)
         check_continuation(s, expected.prompts()[i], expected.greedy()[i], chunk_tokens);
     }
+}
+
+BOOST_DATA_TEST_CASE(one_process_computes_what_the_reference_does, data::make(names), name) {
+  const golden expected{name};
+  const auto eval = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"eval", "--local", "--threads", "1", "--model", expected.folder()};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_corolla(words);
+  };
+  for (const auto& chunk_tokens : chunk_sizes)
+    BOOST_TEST_CONTEXT("chunks of " << chunk_tokens) check_evaluation(eval, expected, chunk_tokens);
 }
 
 BOOST_DATA_TEST_CASE(a_swarm_continues_long_texts_as_the_reference_does, data::make(names), name) {
