@@ -61,6 +61,8 @@ void stop(node_pointer self) {
   if (state.stopping) return;
   state.stopping = true;
   sessions::refuse_openings(self);
+  links::give_up(self);
+  publishing::give_up(self);
   *state.settings->stop = true;
   if (state.acceptor) self->send_exit(state.acceptor, caf::exit_reason::user_shutdown);
   // First of all, so that nobody plans over this node again because of what ends now.

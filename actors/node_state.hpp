@@ -58,6 +58,7 @@ struct node_state {
 
   // Publishing.
   bool published = false;
+  std::vector<caf::typed_response_promise<taken>> publishing;  // who waits for it
   uint32_t samples = 0;
   std::chrono::microseconds busy{0};  // of the block, when it was looked at last
   caf::actor_clock::time_point sampled;
