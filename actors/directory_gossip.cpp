@@ -80,7 +80,7 @@ void hear(directory_pointer self, const signed_suspicion& signed_by, const peer_
   auto& state = self->state;
   auto heard = wire::verify(signed_by);
   if (!heard) {
-    ++state.counted.forged;
+    count_forged(self, state.counted.forged, from);
     return;
   }
   if (heard->signer == state.config->self.peer()) return;  // an echo

@@ -29,6 +29,7 @@ struct neighbour {
   bool is_told = false;  // of changes: a server, or a client that has asked
   double allowance = 0;  // records that its digests may still draw
   policy::gossip_time allowed_at;
+  uint32_t forged = 0;  // what it handed over that was, or could not be read
 };
 
 struct pending_publish {
@@ -73,6 +74,8 @@ namespace directory_parts {
 
 // directory_actor.cpp
 
+/// Counts what a peer handed over that is forged or cannot be read; the link of one that goes on so ends.
+void count_forged(directory_pointer self, uint64_t& counter, const peer_id& from);
 /// Forgets a record that gossip holds no more.
 void drop(directory_pointer self, const peer_id& peer);
 /// To all who are told of changes, except one.

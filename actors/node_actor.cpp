@@ -60,6 +60,9 @@ void stop(node_pointer self) {
   auto& state = self->state;
   if (state.stopping) return;
   state.stopping = true;
+  sessions::refuse_openings(self);
+  links::give_up(self);
+  publishing::give_up(self);
   *state.settings->stop = true;
   if (state.acceptor) self->send_exit(state.acceptor, caf::exit_reason::user_shutdown);
   // First of all, so that nobody plans over this node again because of what ends now.
@@ -78,6 +81,7 @@ caf::result<uint32_t> drain(node_pointer self) {
   }
   if (!std::exchange(state.draining, true)) {
     if (state.published) publishing::announce(self);
+    sessions::refuse_openings(self);
     sessions::tell_leaving(self);
     self->delayed_send(self, state.settings->drain_timeout, stop_atom::value);
   }

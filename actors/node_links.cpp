@@ -1,6 +1,7 @@
 #include "actors/node_links.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <caf/sec.hpp>
 
@@ -10,6 +11,7 @@
 namespace corolla::actors::links {
 namespace {
 
+constexpr auto ending_text = "the node is ending";
 constexpr auto dial_timeout = std::chrono::seconds{8};
 constexpr auto find_timeout = std::chrono::seconds{5};
 /// Between two tries to reach a node that others are found through: whoever was cut off is back soon.
@@ -36,6 +38,7 @@ void start(node_pointer self, const peer_id& peer, int socket, std::string remot
   auto link = state.settings->make_link(self->system(), std::move(start));
   self->monitor(link);
   state.handshakes.emplace(link.address(), peer);
+  if (state.stopping) self->send(link, close_atom::value, errc::stopping, ending_text);
 }
 
 /// Tries the addresses one after the other.
@@ -45,17 +48,27 @@ void dial(node_pointer self, const peer_id& peer, std::vector<crypto::address> a
       .then(
           [self, peer, address](int socket) { start(self, peer, socket, address.to_string()); },
           [self, peer, addresses, index](caf::error& reason) {
-            if (index + 1 < addresses.size()) return dial(self, peer, addresses, index + 1);
+            if (index + 1 < addresses.size() && !self->state.stopping) return dial(self, peer, addresses, index + 1);
             failed(self, peer, reason);
           });
 }
 
-caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses) {
-  auto& state = self->state;
-  auto promise = self->make_response_promise<peer_actor>();
-  auto& waiting = state.dialling[peer];
-  waiting.push_back(promise);
+/// One dial at a time for each peer.
+void join_dial(
+    node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses,
+    caf::typed_response_promise<peer_actor> promise) {
+  if (self->state.stopping) {
+    promise.deliver(make_error(errc::stopping, ending_text));
+    return;
+  }
+  auto& waiting = self->state.dialling[peer];
+  waiting.push_back(std::move(promise));
   if (waiting.size() == 1) dial(self, peer, std::move(addresses), 0);
+}
+
+caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::vector<crypto::address> addresses) {
+  auto promise = self->make_response_promise<peer_actor>();
+  join_dial(self, peer, std::move(addresses), promise);
   return promise;
 }
 
@@ -165,9 +178,7 @@ caf::result<peer_actor> connect(node_pointer self, const peer_id& peer, std::chr
               promise.deliver(link->actor);
               return;
             }
-            auto& waiting = self->state.dialling[peer];
-            waiting.push_back(promise);
-            if (waiting.size() == 1) dial(self, peer, std::move(addresses), 0);
+            join_dial(self, peer, std::move(addresses), promise);
           },
           [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
   return promise;
@@ -190,7 +201,7 @@ void keep(node_pointer self, const crypto::address& address, std::chrono::millis
 caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor& peer) {
   auto& state = self->state;
   if (state.stopping) {
-    self->send(peer, close_atom::value, errc::stopping, "the node is ending");
+    self->send(peer, close_atom::value, errc::stopping, ending_text);
     return taken{};
   }
   if (info.peer == state.settings->link->self) {
@@ -242,9 +253,18 @@ void failed(node_pointer self, const peer_id& peer, const caf::error& reason) {
   for (auto& promise : waiting.mapped()) promise.deliver(reason);
 }
 
+void give_up(node_pointer self) {
+  auto& state = self->state;
+  for (auto& [link, peer] : state.handshakes)
+    if (!state.links.contains(peer))
+      if (auto handshake = caf::actor_cast<wire::link_actor>(link))
+        self->send(handshake, close_atom::value, errc::stopping, ending_text);
+  for (auto& [peer, waiting] : std::exchange(state.dialling, {}))
+    for (auto& promise : waiting) promise.deliver(make_error(errc::stopping, ending_text));
+}
+
 void close_all(node_pointer self) {
-  for (auto& [peer, link] : self->state.links)
-    self->send(link.actor, close_atom::value, errc::stopping, "the node is ending");
+  for (auto& [peer, link] : self->state.links) self->send(link.actor, close_atom::value, errc::stopping, ending_text);
 }
 
 }  // namespace corolla::actors::links

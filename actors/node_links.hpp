@@ -17,6 +17,8 @@ caf::result<taken> up(node_pointer self, const link_info& info, const peer_actor
 bool down(node_pointer self, const caf::down_msg& message);
 /// A dialled link did not come up.
 void failed(node_pointer self, const peer_id& peer, const caf::error& reason);
+/// Nobody is dialled any more, and whoever waits for a link hears so.
+void give_up(node_pointer self);
 void close_all(node_pointer self);
 
 }  // namespace corolla::actors::links

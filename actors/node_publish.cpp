@@ -62,38 +62,51 @@ void with_record(node_pointer self, uint64_t free_tokens, Then then, Failed fail
           failed);
 }
 
+/// Whoever asked for it hears that it is done, or why it is not.
+template <class Outcome>
+void settle(node_pointer self, const Outcome& outcome) {
+  for (auto& promise : std::exchange(self->state.publishing, {})) promise.deliver(outcome);
+}
+
 }  // namespace
 
 caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
   auto& state = self->state;
   if (!state.settings->served) return make_error(errc::bad_request, "this node serves no blocks");
+  if (state.stopping) return make_error(errc::stopping, "the node is ending");
   auto promise = self->make_response_promise<taken>();
+  state.publishing.push_back(promise);
+  auto failed = [self](caf::error& reason) { settle(self, reason); };
   self->request(state.settings->served->block, answer_timeout, status_atom::value)
       .then(
-          [self, acknowledgements, promise](const block_status& block) mutable {
+          [self, acknowledgements, failed](const block_status& block) mutable {
             auto& s = self->state;
             s.busy = block.busy;
             s.sampled = self->clock().now();
             with_record(
                 self, block.free_tokens,
-                [self, acknowledgements, promise](server_record record) mutable {
+                [self, acknowledgements, failed](server_record record) {
                   self->request(
                           self->state.settings->directory, publish_timeout, publish_atom::value, std::move(record),
                           acknowledgements)
                       .then(
-                          [self, promise](taken done) mutable {
+                          [self](taken done) {
                             if (!std::exchange(self->state.published, true)) {
                               neighbours::tend(self);
                               self->delayed_send(self, sample_pause, tick_atom::value);
                             }
-                            promise.deliver(done);
+                            settle(self, done);
                           },
-                          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+                          failed);
                 },
-                [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+                failed);
           },
-          [promise](caf::error& reason) mutable { promise.deliver(std::move(reason)); });
+          failed);
   return promise;
+}
+
+void give_up(node_pointer self) {
+  settle(self, make_error(errc::stopping, "the node is ending"));
 }
 
 void announce(node_pointer self) {

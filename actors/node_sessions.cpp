@@ -4,6 +4,16 @@
 #include "actors/wire/limits.hpp"
 
 namespace corolla::actors::sessions {
+
+/// An open on its way: checked and entered among the sessions, then linked to its next hop, then given room.
+struct opening {
+  open_request request;
+  peer_id client;
+  session_events_actor events;
+  caf::typed_response_promise<session_actor> answer;
+  uint64_t log_bytes = 0;
+};
+
 namespace {
 
 constexpr auto connect_timeout = std::chrono::seconds{10};
@@ -15,16 +25,6 @@ errc word_of_next(const caf::error& reason) {
   return code_of(reason) == errc::unknown_peer ? errc::unknown_peer : errc::unreachable;
 }
 
-/// An open on its way: checked, then linked to its next hop, then given room.
-struct opening {
-  open_request request;
-  peer_id client;
-  session_events_actor events;
-  caf::typed_response_promise<session_actor> answer;
-  uint64_t log_room = 0;     // of the output log
-  uint64_t prompt_room = 0;  // of deep prompts, in the same budget
-  uint64_t room() const { return log_room + prompt_room; }
-};
 using opening_ptr = std::shared_ptr<opening>;
 
 std::string model_text(const std::string& name, const model::digest& digest) {
@@ -72,23 +72,40 @@ caf::error check(node_pointer self, const open_request& request) {
     return make_error(
         errc::too_large, "deep prompts of " + std::to_string(prompt_bytes(served, request)) +
                              " bytes, and the most is " + std::to_string(wire::limits::payload_bytes));
-  if (state.sessions.contains(request.session)) return make_error(errc::bad_request, "this session is open already");
+  if (auto same = state.sessions.find(request.session); same != state.sessions.end())
+    return make_error(
+        errc::bad_request,
+        same->second.opening ? "this session is being opened already" : "this session is open already");
   if (state.sessions.size() >= settings.max_sessions)
     return make_error(
         errc::no_room, "this node has " + std::to_string(settings.max_sessions) + " sessions, and takes no more");
   return {};
 }
 
-void refuse(node_pointer self, const opening_ptr& o, caf::error reason) {
+/// False once the open was refused, or its client has gone.
+bool is_under_way(node_pointer self, const opening_ptr& o) {
+  auto& all = self->state.sessions;
+  auto entry = all.find(o->request.session);
+  return entry != all.end() && entry->second.opening == o;
+}
+
+void answer_no(node_pointer self, const opening_ptr& o, caf::error reason) {
   ++self->state.refused_opens;
-  self->state.log_room -= o->room();
   o->answer.deliver(std::move(reason));
+}
+
+void refuse(node_pointer self, const opening_ptr& o, caf::error reason) {
+  if (!is_under_way(self, o)) return;
+  auto& state = self->state;
+  self->demonitor(o->events.address());
+  state.log_room -= state.sessions.at(o->request.session).log_room;
+  state.sessions.erase(o->request.session);
+  answer_no(self, o, std::move(reason));
 }
 
 /// The session is there; its outputs go to `next`.
 void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint64_t cache) {
-  auto& state = self->state;
-  auto& settings = *state.settings;
+  auto& settings = *self->state.settings;
   auto& request = o->request;
   session_config config;
   config.id = request.session;
@@ -112,10 +129,12 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.block = settings.served->block;
   config.connector = node_actor{self};
   config.events = o->events;
-  config.log_bytes = o->log_room;
+  config.log_bytes = o->log_bytes;
   new_session_actor session = spawn_session(self->system(), std::move(config));
   self->monitor(session);
-  state.sessions[request.session] = {session, session, o->room()};
+  self->demonitor(o->events.address());
+  auto& entry = self->state.sessions.at(request.session);
+  entry = {session, session, entry.log_room, nullptr};
   edge_target to{request.next, request.next_session, request.epoch};
   self->request(next, answer_timeout, attach_atom::value, to, edge_owner_actor{session})
       .then(
@@ -127,17 +146,20 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
           [self, o, session](caf::error& reason) {
             // The session's end gives back what it held.
             self->send(session, close_atom::value);
-            o->log_room = o->prompt_room = 0;
-            refuse(self, o, std::move(reason));
+            answer_no(self, o, std::move(reason));
           });
 }
 
 void reserve(node_pointer self, const opening_ptr& o, const peer_actor& next) {
+  if (!is_under_way(self, o)) return;
   auto& settings = *self->state.settings;
   reserve_request room{o->request.blocks, o->request.batch, o->request.max_length, o->request.alloc_timeout};
   self->request(settings.served->block, o->request.alloc_timeout + answer_timeout, reserve_atom::value, room)
       .then(
-          [self, o, next](uint64_t cache) { start(self, o, next, cache); },
+          [self, o, next](uint64_t cache) {
+            if (is_under_way(self, o)) return start(self, o, next, cache);
+            self->send(self->state.settings->served->block, release_atom::value, cache);
+          },
           [self, o](caf::error& reason) { refuse(self, o, std::move(reason)); });
 }
 
@@ -163,8 +185,11 @@ caf::result<session_actor> open(
   }
   state.log_room += room + prompt_room;
   request.alloc_timeout = std::min(request.alloc_timeout, settings.max_alloc_timeout);
-  auto o = std::make_shared<opening>(opening{
-      std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room, prompt_room});
+  auto o = std::make_shared<opening>(
+      opening{std::move(request), client, std::move(events), self->make_response_promise<session_actor>(), room});
+  // Before anything is waited for: what comes meanwhile must find its id and its room taken.
+  state.sessions[o->request.session] = {{}, {}, room + prompt_room, o};
+  self->monitor(o->events);
   // Only at an address that the next hop itself announced: an open must not make this node knock at doors.
   self->request(node_actor{self}, connect_timeout, connect_atom::value, o->request.next)
       .then(
@@ -179,25 +204,28 @@ caf::result<session_actor> open(
 
 caf::result<step_sink_actor> find(node_pointer self, const session_id& session) {
   auto found = self->state.sessions.find(session);
-  if (found == self->state.sessions.end()) return make_error(errc::unknown_session, "no session has this id here");
+  if (found == self->state.sessions.end() || !found->second.sink)
+    return make_error(errc::unknown_session, "no session has this id here");
   return found->second.sink;
 }
 
 caf::result<taken> add_route(node_pointer self, const session_id& session, step_sink_actor sink) {
   self->monitor(sink);
-  self->state.sessions[session] = {std::move(sink), {}, 0};
+  self->state.sessions[session] = {std::move(sink), {}, 0, nullptr};
   return taken{};
 }
 
-bool ended(node_pointer self, const caf::actor_addr& source) {
+void ended(node_pointer self, const caf::actor_addr& source) {
   auto& state = self->state;
-  for (auto entry = state.sessions.begin(); entry != state.sessions.end(); ++entry) {
-    if (entry->second.sink.address() != source) continue;
-    state.log_room -= entry->second.log_room;
-    state.sessions.erase(entry);
+  std::vector<opening_ptr> unheard;
+  std::erase_if(state.sessions, [&](auto& item) {
+    auto& entry = item.second;
+    if (entry.opening && entry.opening->events.address() == source) unheard.push_back(entry.opening);
+    if (!entry.sink || entry.sink.address() != source) return false;
+    state.log_room -= entry.log_room;
     return true;
-  }
-  return false;
+  });
+  for (auto& o : unheard) refuse(self, o, make_error(errc::cancelled, "the client has gone"));
 }
 
 uint32_t running(node_pointer self) {
@@ -233,6 +261,13 @@ caf::result<session_list> list(node_pointer self) {
   }
   if (all->left == 0) promise.deliver(session_list{});
   return promise;
+}
+
+void refuse_openings(node_pointer self) {
+  std::vector<opening_ptr> all;
+  for (auto& [id, entry] : self->state.sessions)
+    if (entry.opening) all.push_back(entry.opening);
+  for (auto& o : all) refuse(self, o, make_error(errc::stopping, "the node is leaving"));
 }
 
 void tell_leaving(node_pointer self) {

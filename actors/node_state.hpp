@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -22,11 +23,16 @@ struct linked_peer {
   peer_actor actor;
 };
 
+namespace sessions {
+struct opening;
+}
+
 /// Where steps for a session go.
 struct session_entry {
-  step_sink_actor sink;
-  session_actor session;  // null for the end of a route of this node's own
-  uint64_t log_room = 0;  // bytes set aside for its output log
+  step_sink_actor sink;                        // null while it is opened
+  session_actor session;                       // null for the end of a route of this node's own, and while it is opened
+  uint64_t log_room = 0;                       // bytes set aside for its output log and deep prompts
+  std::shared_ptr<sessions::opening> opening;  // null once it is open
 };
 
 struct node_state {
@@ -52,6 +58,7 @@ struct node_state {
 
   // Publishing.
   bool published = false;
+  std::vector<caf::typed_response_promise<taken>> publishing;  // who waits for it
   uint32_t samples = 0;
   std::chrono::microseconds busy{0};  // of the block, when it was looked at last
   caf::actor_clock::time_point sampled;

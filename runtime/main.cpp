@@ -12,6 +12,7 @@
 #include "runtime/commands/commands.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/nearest.hpp"
+#include "runtime/printable.hpp"
 #include "runtime/version.hpp"
 
 namespace {
@@ -68,7 +69,7 @@ int run(const std::vector<std::string>& words, char** argv) {
 
 /// The first line: what libraries throw may go on with a list of calls.
 void complain(std::string_view what) {
-  std::cerr << "corolla: " << what.substr(0, what.find('\n')) << '\n';
+  std::cerr << "corolla: " << printable(std::string{what.substr(0, what.find('\n'))}) << '\n';
 }
 
 }  // namespace

@@ -26,6 +26,7 @@
 #include "runtime/errors.hpp"
 #include "runtime/logging.hpp"
 #include "runtime/node_config.hpp"
+#include "runtime/printable.hpp"
 #include "runtime/signals.hpp"
 #include "runtime/swarm.hpp"
 
@@ -150,10 +151,17 @@ void join(caf::scoped_actor& self, const node_actor& node, const std::vector<std
   if (reached == 0 && !peers.empty()) throw std::runtime_error("none of the given peers answered: " + failures);
 }
 
+/// Scripts take the ready line apart at its spaces.
+std::string one_word(std::string text) {
+  text = printable(std::move(text));
+  std::replace(text.begin(), text.end(), ' ', '_');
+  return text;
+}
+
 void print_ready(const crypto::address& address, const std::optional<served_blocks>& served) {
   std::cout << "ready " << address.to_string();
   if (served)
-    std::cout << " model=" << served->model_name << '@' << model::to_hex(served->digests.model, 6)
+    std::cout << " model=" << one_word(served->model_name) << '@' << model::to_hex(served->digests.model, 6)
               << " blocks=" << to_string(served->blocks) << " dtype=" << model::to_string(served->dtype)
               << " cache_tokens=" << served->cache_tokens;
   else
@@ -206,7 +214,7 @@ node_actor spawn(
   node_settings settings;
   settings.directory = spawn_directory(system, {membership.self});
   settings.link = std::make_shared<const wire::link_config>(std::move(link));
-  settings.dialer = system.spawn<caf::detached>(dialer);
+  settings.dialer = system.spawn<caf::detached>(dialer_until, std::shared_ptr<const std::atomic<bool>>{end.flag()});
   settings.software = software_name();
   if (loaded) {
     block_options compute;

@@ -1,16 +1,10 @@
-// What strangers call themselves must not move a terminal's cursor.
+// What is said at a terminal is made printable as what comes from peers is.
 #pragma once
 
-#include <algorithm>
-#include <string>
+#include "actors/printable.hpp"
 
 namespace corolla::runtime {
 
-/// Control characters become question marks.
-inline std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
+using actors::printable;
 
 }  // namespace corolla::runtime

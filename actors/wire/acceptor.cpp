@@ -98,6 +98,12 @@ acceptor_broker::behavior_type acceptor(
   auto& loop = dynamic_cast<caf::io::network::default_multiplexer&>(self->backend());
   state.door = caf::make_counted<doorman>(loop, std::move(*socket));
   self->add_doorman(state.door);
+  self->set_exit_handler([self](caf::exit_msg& exit) {
+    // Nobody takes these over any more.
+    for (auto& connection : self->state.waiting)
+      self->send(connection.link, close_atom::value, errc::stopping, "the node is ending");
+    self->quit(std::move(exit.reason));
+  });
   self->set_down_handler([self](caf::down_msg& down) {
     self->state.waiting.remove_if([&](const unproved& one) { return one.link.address() == down.source; });
   });

@@ -7,9 +7,12 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <cereal/cereal.hpp>
+
+#include "actors/printable.hpp"
 
 namespace corolla::actors::wire {
 
@@ -48,7 +51,7 @@ struct bounded_vector {
   bool operator==(const bounded_vector&) const = default;
 };
 
-/// At most `Limit` bytes of text.
+/// At most `Limit` bytes of text, for people: what is read of it is printable.
 template <uint32_t Limit>
 struct bounded_string {
   std::string value;
@@ -65,6 +68,7 @@ struct bounded_string {
     if (count > Limit) throw malformed("a text is longer than its limit");
     value.resize(count);
     ar(cereal::binary_data(value.data(), value.size()));
+    value = printable(std::move(value));
   }
   bool operator==(const bounded_string&) const = default;
 };

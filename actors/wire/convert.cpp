@@ -243,6 +243,12 @@ crypto::signed_record sign(const crypto::identity& identity, const server_record
   return crypto::sign_record(identity, record_context, encode_body(body));
 }
 
+std::optional<record_claim> claim_of(const crypto::signed_record& record) {
+  auto body = decode_body<announcement_body>(record.payload);
+  if (!body) return std::nullopt;
+  return record_claim{peer_id::of(record.key), body->seq};
+}
+
 std::optional<server_record> verify(const crypto::signed_record& record) {
   auto verified = crypto::open(record, record_context);
   if (!verified) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "actors/printable.hpp"
 #include "actors/wire/little_endian.hpp"
 
 namespace corolla::actors::wire {
@@ -85,7 +86,7 @@ bool read_number(bytes_view value, uint32_t& number) {
 
 bool read_text(bytes_view value, size_t limit, std::string& text) {
   if (value.size() > limit) return false;
-  text = as_text(value);
+  text = printable(as_text(value));
   return true;
 }
 

@@ -2,20 +2,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/printable.hpp"
 #include "actors/wire/link_core.hpp"
 #include "actors/wire/little_endian.hpp"
 
 namespace corolla::actors::wire {
 namespace {
 
-// Whoever reads our logs must not be at the mercy of a peer's control characters.
-std::string printable(std::span<const std::byte> bytes) {
-  std::string text;
-  for (auto byte : bytes.first(std::min(bytes.size(), limits::goodbye_text_bytes))) {
-    auto c = std::to_integer<unsigned char>(byte);
-    text += c >= 0x20 && c != 0x7f ? static_cast<char>(c) : '?';
-  }
-  return text;
+std::string sentence_of(std::span<const std::byte> bytes) {
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  return printable({text, std::min(bytes.size(), limits::goodbye_text_bytes)});
 }
 
 std::string versions(const hello& of) {
@@ -136,8 +132,8 @@ void link_core::read_hello(std::span<const std::byte> body) {
   if (!common_version(rules_.self, *said))
     return refuse(
         {errc::version_mismatch, "no protocol version in common: this node (" + rules_.self.software + ") speaks " +
-                                     versions(rules_.self) + ", the other (" +
-                                     printable(std::as_bytes(std::span{said->software})) + ") " + versions(*said)});
+                                     versions(rules_.self) + ", the other (" + said->software + ") " +
+                                     versions(*said)});
   if (auto why = rules_.judge(*channel_->peer(), *said)) return refuse(std::move(*why));
   peer_takes_ = said->takes;
   outbox_.set_limits(said->takes);
@@ -149,7 +145,7 @@ void link_core::read_hello(std::span<const std::byte> body) {
 void link_core::read_goodbye(std::span<const std::byte> body) {
   auto number = std::to_integer<uint8_t>(body[0]);
   auto known = number >= static_cast<uint8_t>(first_errc) && number <= static_cast<uint8_t>(last_errc);
-  finish({known ? static_cast<errc>(number) : errc::protocol_violation, printable(body.subspan(1))});
+  finish({known ? static_cast<errc>(number) : errc::protocol_violation, sentence_of(body.subspan(1))});
 }
 
 void link_core::read_pong(std::span<const std::byte> body) {

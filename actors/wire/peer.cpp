@@ -101,13 +101,11 @@ void dispatch(peer_pointer self, incoming& message) {
     case frame_type::suspect:
     case frame_type::digest:
     case frame_type::digest_done:
+    case frame_type::snapshot:
+    case frame_type::snapshot_end:
       return take_directory_frame(self, message);
     case frame_type::record_taken:
       return with<record_taken_body>(self, message, [&](auto& body) { take_record_taken(self, body); });
-    case frame_type::snapshot:
-      return with<snapshot_body>(self, message, [&](auto&) { serve_snapshot(self); });
-    case frame_type::snapshot_end:
-      return with<snapshot_end_body>(self, message, [&](auto&) { take_snapshot_end(self); });
     default:
       return end_link(
           self, "a message of type " + std::to_string(static_cast<int>(message.type)) + " has no place here");

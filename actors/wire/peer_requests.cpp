@@ -11,6 +11,8 @@ namespace {
 
 /// How long a peer may take beyond the time that it was allowed to wait for room.
 constexpr auto remote_timeout = std::chrono::seconds{20};
+/// Records that a peer may leave unanswered.
+constexpr size_t most_unanswered_records = 1024;
 
 }  // namespace
 
@@ -51,10 +53,20 @@ uint64_t begin_edge(peer_pointer self, const edge_target& to, edge_owner_actor o
   return stream;
 }
 
+static void fail_oldest_record(peer_pointer self, caf::error reason) {
+  auto& waiting = self->state.records;
+  if (waiting.empty()) return;
+  waiting.begin()->second.deliver(std::move(reason));
+  waiting.erase(waiting.begin());
+}
+
 caf::result<taken> hand_over(peer_pointer self, const signed_server_record& record) {
+  auto& waiting = self->state.records;
+  if (waiting.size() >= most_unanswered_records)
+    fail_oldest_record(self, make_error(errc::overloaded, "too many records are unanswered"));
   auto tag = self->state.next_tag++;
   auto answer = self->make_response_promise<taken>();
-  self->state.records.emplace(tag, answer);
+  waiting.emplace(tag, answer);
   reply(self, frame_type::record, 0, to_wire(record, tag));
   return answer;
 }
@@ -87,7 +99,8 @@ void take_status(peer_pointer self, uint64_t stream, const status_reply_body& bo
 }
 
 void take_refused(peer_pointer self, uint64_t stream, const refused_body& body) {
-  // On stream 0 it is about a record, whose sender gives up by itself.
+  // It has no tag there, but its place among the answers to records.
+  if (stream == 0) return fail_oldest_record(self, make_error(body.code.value, body.text.value));
   auto use = use_of<opened_stream>(self, stream);
   if (!use) return;
   if (use->control) return end_link(self, "a refusal of what was opened");

@@ -307,14 +307,4 @@ void serve_step(peer_pointer self, incoming& message) {
   edge->waiting.push_back(std::move(message));
 }
 
-void serve_snapshot(peer_pointer self) {
-  self->request(self->state.config.directory, local_timeout, record_atom::value, self->state.info.peer)
-      .then(
-          [self](std::vector<signed_server_record>& records) {
-            for (auto& record : records) reply(self, frame_type::record, 0, to_wire(record, /*tag=*/0));
-            reply(self, frame_type::snapshot_end, 0, snapshot_end_body{});
-          },
-          [self](caf::error& reason) { end_link(self, sentence(reason)); });
-}
-
 }  // namespace corolla::actors::wire

@@ -18,6 +18,5 @@ void serve_sessions(peer_pointer self, const sessions_body& body);
 void serve_status(peer_pointer self, uint64_t stream);
 void serve_attach(peer_pointer self, uint64_t stream, const attach_body& body);
 void serve_step(peer_pointer self, incoming& message);
-void serve_snapshot(peer_pointer self);
 
 }  // namespace corolla::actors::wire

@@ -59,11 +59,14 @@ struct peer_state {
   uint64_t next_stream = 0;
   uint64_t next_tag = 1;
   std::map<uint64_t, stream_use> streams;
-  std::unordered_map<uint64_t, caf::typed_response_promise<taken>> records;  // by tag
+  std::map<uint64_t, caf::typed_response_promise<taken>> records;  // by tag: the peer answers in their order
   std::deque<caf::typed_response_promise<taken>> snapshots;
   std::unordered_map<uint64_t, caf::typed_response_promise<taken>> digests;    // by tag
   std::unordered_map<uint64_t, caf::typed_response_promise<uint32_t>> drains;  // by tag
   std::unordered_map<uint64_t, listing> listings;                              // by tag
+  uint32_t asked_of_directory = 0;                                             // for the peer, and not answered
+  std::deque<incoming> for_directory;                                          // what waits until some of that is
+  size_t for_directory_bytes = 0;                                              // of its bodies
   bool listing_sessions = false;                                               // for the peer
   std::deque<incoming> early;                                                  // before the node has taken the peer
   bool is_taken = false;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -18,6 +19,9 @@ namespace corolla::actors::wire {
 namespace {
 
 using clock = std::chrono::steady_clock;
+
+/// So long may a connection that nobody waits for any more go on.
+constexpr auto look_up_pause = std::chrono::milliseconds{50};
 
 std::string words_for(int error) {
   return std::generic_category().message(error);
@@ -68,12 +72,13 @@ descriptor open_socket(const addrinfo& address) {
 }
 
 /// 0, or the error for which nothing was connected by then.
-int finish_connect(int socket, clock::time_point deadline) {
+int finish_connect(int socket, clock::time_point deadline, const std::atomic<bool>* stop) {
   for (;;) {
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
-    if (left <= 0) return ETIMEDOUT;
+    if (stop != nullptr && *stop) return ECANCELED;
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
+    if (left.count() <= 0) return ETIMEDOUT;
     pollfd waiting{socket, POLLOUT, 0};
-    auto count = ::poll(&waiting, 1, static_cast<int>(left));
+    auto count = ::poll(&waiting, 1, static_cast<int>(std::min(left, look_up_pause).count()));
     if (count < 0 && errno != EINTR) return errno;
     if (count <= 0) continue;
     int error = 0;
@@ -82,10 +87,11 @@ int finish_connect(int socket, clock::time_point deadline) {
   }
 }
 
-int connect_one(descriptor& socket, const addrinfo& address, clock::time_point deadline) {
+int connect_one(
+    descriptor& socket, const addrinfo& address, clock::time_point deadline, const std::atomic<bool>* stop) {
   if (!socket) return errno;
   if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
-  return errno == EINPROGRESS ? finish_connect(socket.get(), deadline) : errno;
+  return errno == EINPROGRESS ? finish_connect(socket.get(), deadline, stop) : errno;
 }
 
 }  // namespace
@@ -127,7 +133,8 @@ std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port
   return listener{std::move(socket), local->host, local->port};
 }
 
-std::variant<descriptor, refusal> connect_to(const std::string& host, uint16_t port, std::chrono::milliseconds time) {
+std::variant<descriptor, refusal> connect_to(
+    const std::string& host, uint16_t port, std::chrono::milliseconds time, const std::atomic<bool>* stop) {
   auto end = clock::now() + time;
   auto resolved = resolve(host, port, 0);
   if (auto* why = std::get_if<refusal>(&resolved)) return *why;
@@ -138,8 +145,9 @@ std::variant<descriptor, refusal> connect_to(const std::string& host, uint16_t p
   for (auto* address = list.get(); address != nullptr; address = address->ai_next, --left) {
     auto socket = open_socket(*address);
     auto now = clock::now();
-    error = connect_one(socket, *address, now + (end - now) / left);
+    error = connect_one(socket, *address, now + (end - now) / left, stop);
     if (error == 0) return socket;
+    if (error == ECANCELED) return refusal{errc::stopping, "the node is ending"};
   }
   return refusal{errc::unreachable, "cannot connect to " + join(host, port) + ": " + words_for(error)};
 }

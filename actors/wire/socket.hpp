@@ -1,6 +1,7 @@
 // Sockets, as far as links need them.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -46,6 +47,8 @@ struct listener {
 std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port);
 
 /// Resolves and connects, the addresses one after the other, each with its share of what is left of `time`.
-std::variant<descriptor, refusal> connect_to(const std::string& host, uint16_t port, std::chrono::milliseconds time);
+/// Fails with stopping soon after `stop` is set, where there is one.
+std::variant<descriptor, refusal> connect_to(
+    const std::string& host, uint16_t port, std::chrono::milliseconds time, const std::atomic<bool>* stop = nullptr);
 
 }  // namespace corolla::actors::wire

@@ -173,6 +173,39 @@ BOOST_AUTO_TEST_CASE(records_that_cannot_be_read_end_the_link_and_are_counted) {
   BOOST_TEST(status(1).unreadable >= 1u);
 }
 
+BOOST_AUTO_TEST_CASE(who_hands_over_forgeries_is_linked_no_more) {
+  make(2, 0);
+  auto links = [&] { return me().ask<node_status>(at(0).node, status_atom::value)->value.value().links; };
+  auto forged = signed_by(crypto::identity::generate(), record(), 1);
+  forged.record.payload.back() ^= std::byte{1};
+  signed_suspicion slander{wire::sign(at(1).identity, suspicion{at(0).id(), 1, {}})};
+  slander.record.payload.back() ^= std::byte{1};
+  for (int i = 0; i < 8; ++i) me().ask<bool>(at(0).directory, record_atom::value, forged, at(1).id());
+  for (int i = 0; i < 7; ++i) me().tell(at(0).directory, suspect_atom::value, slander, at(1).id());
+  pass(1s);
+  BOOST_TEST(links() == 1u);
+  me().tell(at(0).directory, suspect_atom::value, slander, at(1).id());
+  pass(1s);
+  BOOST_TEST(links() == 0u);
+  BOOST_TEST(status(0).forged == 16u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_newer_than_a_record_that_is_held_is_not_verified) {
+  make(1, 0);
+  auto owner = crypto::identity::generate();
+  give(0, signed_by(owner, record(), 5));
+  auto forged = signed_by(owner, record(/*model=*/2), 5);
+  forged.record.signature[0] ^= 1;
+  BOOST_TEST(!give(0, forged)->value.value_or(true));
+  BOOST_TEST(status(0).known == 1u);
+  BOOST_TEST(status(0).forged == 0u);
+  BOOST_TEST((snapshot(0).front().model == record().model));
+  auto newer = signed_by(owner, record(/*model=*/2), 6);
+  newer.record.signature[0] ^= 1;
+  BOOST_TEST(give(0, newer)->failed_with(errc::bad_request));
+  BOOST_TEST(status(0).forged == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(strangers_can_fill_a_directory_only_up_to_its_bound) {
   policy::gossip_limits limits;
   limits.records = 8;

@@ -1,6 +1,7 @@
 // What a node tells of its sessions, over links, in virtual time.
 #include "tests/actors/route_fixture.hpp"
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <set>
@@ -81,7 +82,127 @@ struct one_link {
   }
 };
 
+/// Who waits for a session, and hears of it.
+caf::behavior ear(caf::event_based_actor*) {
+  return {[](failed_atom, const session_failed&) {}, [](leaving_atom, const session_leaving&) {}};
+}
+
+/// A server, and opens as they come from its links.
+struct opens {
+  explicit opens(const std::function<void(node_settings&)>& adjust = {}) {
+    swarm.adjust = adjust;
+    server = swarm.add({0, 6}, /*cache_tokens=*/64);
+    next = swarm.add({0, 6});
+  }
+  ~opens() {
+    for (auto& client : clients) caf::anon_send_exit(client, caf::exit_reason::kill);
+  }
+  open_request request(uint8_t id, uint32_t max_length = 24, std::chrono::milliseconds alloc_timeout = 0ms) const {
+    open_request result;
+    result.session.bytes.fill(id);
+    result.model = virtual_swarm::digests().model;
+    result.blocks = {0, 6};
+    result.blocks_digest = model::of_blocks(virtual_swarm::digests(), result.blocks);
+    result.max_length = max_length;
+    result.alloc_timeout = alloc_timeout;
+    result.upstream = swarm.peer(0);
+    result.next = swarm.peer(next);
+    return result;
+  }
+  answer_ptr<session_actor> start(const open_request& request) {
+    clients.push_back(swarm.time().system().spawn(ear));
+    return asker.start<session_actor>(
+        swarm.served(server).node, open_atom::value, request, swarm.peer(0),
+        caf::actor_cast<session_events_actor>(clients.back()));
+  }
+  void settle(const answer_ptr<session_actor>& answer) {
+    swarm.run_until([&] { return !answer->pending(); });
+  }
+  void end(size_t client) {
+    caf::anon_send_exit(clients[client], caf::exit_reason::kill);
+    swarm.time().settle();
+  }
+
+  virtual_swarm swarm;
+  user asker{swarm.time()};
+  std::vector<caf::actor> clients;  // in the order of their opens
+  size_t server = 0, next = 0;
+};
+
 }  // namespace
+
+BOOST_FIXTURE_TEST_CASE(of_two_opens_at_once_with_one_id_the_second_is_refused, opens) {
+  const auto first = start(request(1)), second = start(request(1));
+  settle(first);
+  settle(second);
+  BOOST_TEST(first->value.has_value(), first->text());
+  BOOST_TEST(second->failed_with(errc::bad_request));
+  BOOST_TEST(second->text().find("this session is being opened already") != std::string::npos, second->text());
+  BOOST_TEST(swarm.status(server).log_room == 24 * row_bytes);
+  const auto third = start(request(1));
+  settle(third);
+  BOOST_TEST(third->text().find("this session is open already") != std::string::npos, third->text());
+  end(0);
+  BOOST_TEST(swarm.left_at(server) == "");
+}
+
+BOOST_AUTO_TEST_CASE(opens_under_way_count_among_the_sessions) {
+  opens all{[](node_settings& settings) { settings.max_sessions = 1; }};
+  const auto first = all.start(all.request(1)), second = all.start(all.request(2));
+  all.settle(first);
+  all.settle(second);
+  BOOST_TEST(first->value.has_value(), first->text());
+  BOOST_TEST(second->failed_with(errc::no_room));
+  all.end(0);
+  BOOST_TEST(all.swarm.left_at(all.server) == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_open_that_fails_gives_its_place_back, opens) {
+  swarm.kill(next);
+  const auto answer = start(request(1));
+  BOOST_TEST(swarm.status(server).sessions == 1u);
+  settle(answer);
+  BOOST_TEST(answer->error.has_value());
+  BOOST_TEST(swarm.left_at(server) == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_open_whose_client_goes_while_it_waits_for_room_is_given_up, opens) {
+  const auto first = start(request(1, 48));
+  settle(first);
+  const auto second = start(request(2, 48, 60s));
+  swarm.pass(1s);
+  BOOST_TEST(second->pending());
+  BOOST_TEST(swarm.status(server).sessions == 2u);
+  end(1);
+  BOOST_TEST(second->failed_with(errc::cancelled));
+  BOOST_TEST(swarm.status(server).sessions == 1u);
+  BOOST_TEST(swarm.status(server).log_room == 48 * row_bytes);
+  // Its turn comes, and what it would have got is free.
+  end(0);
+  BOOST_TEST(swarm.left_at(server) == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_node_that_leaves_refuses_what_is_not_open_yet, opens) {
+  const auto first = start(request(1, 48));
+  settle(first);
+  const auto second = start(request(2, 48, 60s));
+  swarm.pass(1s);
+  swarm.drain(server);
+  swarm.time().settle();
+  BOOST_TEST(second->failed_with(errc::stopping));
+  BOOST_TEST(!swarm.end_of(server));
+  end(0);
+  BOOST_TEST(swarm.used_tokens(server) == 0u);
+  swarm.pass(2s);
+  BOOST_TEST(!swarm.is_alive(server));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_node_that_ends_answers_opens_under_way, opens) {
+  const auto answer = start(request(1));
+  caf::anon_send(swarm.served(server).node, stop_atom::value);
+  swarm.time().settle();
+  BOOST_TEST(answer->failed_with(errc::stopping));
+}
 
 BOOST_FIXTURE_TEST_CASE(a_list_comes_in_parts, one_link) {
   auto answer = ask();

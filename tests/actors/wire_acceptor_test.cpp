@@ -151,6 +151,22 @@ BOOST_AUTO_TEST_CASE(the_dialer_connects_or_says_why_not) {
   self->send_exit(sut, caf::exit_reason::user_shutdown);
 }
 
+BOOST_AUTO_TEST_CASE(a_dial_that_nothing_answers_is_given_up_when_the_node_ends) {
+  // A kernel that drops what comes: its queue has one place, and that is taken.
+  auto full = listen_at("127.0.0.1", 0);
+  auto& busy = std::get<listener>(full);
+  BOOST_REQUIRE(::listen(busy.socket.get(), 0) == 0);
+  auto first = connect_to("127.0.0.1", busy.port, std::chrono::seconds{5});
+  BOOST_REQUIRE(std::holds_alternative<descriptor>(first));
+  auto stop = std::make_shared<std::atomic<bool>>(false);
+  auto sut = system.spawn<caf::detached>(dialer_until, std::shared_ptr<const std::atomic<bool>>{stop});
+  auto dial = self->request(sut, patience, dial_atom::value, std::string{"127.0.0.1"}, busy.port);
+  *stop = true;
+  dial.receive(
+      [](int) { BOOST_FAIL("nobody takes it"); },
+      [](caf::error& reason) { BOOST_TEST(describe(reason) == "stopping: the node is ending"); });
+}
+
 BOOST_AUTO_TEST_CASE(garbage_ends_its_own_connection_and_nothing_else) {
   listen();
   std::vector<std::string> garbage{

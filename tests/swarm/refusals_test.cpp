@@ -150,6 +150,18 @@ BOOST_AUTO_TEST_CASE(a_client_of_another_model_is_told_both) {
   BOOST_TEST(std::regex_search(result.err, std::regex{"bloom@[0-9a-f]{6}"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_name_with_control_characters_and_spaces_reaches_no_terminal) {
+  const temp_dir folder;
+  const auto named = folder / "a\x1b[31m b\nc";
+  copy_with_other_weights(tiny_model("llama"), named);
+  swarm s{named, {"0:4"}};
+  auto& line = s.servers()[0].ready_line();
+  BOOST_TEST(line.find(" model=a?[31m_b?c@") != std::string::npos, line);
+  BOOST_TEST(line.find(" blocks=0:4 ") != std::string::npos, line);
+  check_refusal(generate(tiny_model("bloom"), s.address()), {"blocks 0:4 have no server", "a?[31m b?c@"});
+  check_refusal(generate(folder / "none\x1b[31m", s.address()), {"none?[31m"});
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_cannot_prove_the_id_dialled_is_refused_with_both_ids) {
   swarm s{tiny_model("llama"), {"0:4"}};
   auto& only = s.servers()[0];
