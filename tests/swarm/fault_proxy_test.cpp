@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(flipped_bits_end_connections_and_never_give_a_wrong_token) 
 BOOST_AUTO_TEST_CASE(cut_connections_cost_no_token) {
   const auto text = known_text();
   swarm s{tiny_model("llama"), {"0:4"}};
-  bad_network network{s.servers()[0], {"--cut-after", "60000"}};
+  bad_network network{s.servers()[0], {"--cut", "60000"}};
   const auto told = check(generate(network.address(), text, 100), text, 100);
   BOOST_TEST(told.at("recoveries").size() >= 1u);
 }
