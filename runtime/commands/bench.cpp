@@ -64,7 +64,7 @@ int bench(const arguments& args) {
       "--grid", settings.grid,
       "recovery: each of three servers lost in every way at every third step, at a few with deep prompts, at every "
       "chunk "
-      "of a prompt, and with its substitute, for the tokens; with a tiny model a quarter of an hour on 2 cores, and a "
+      "of a prompt, and with its substitute, for the tokens; with a tiny model six to seven minutes on 2 cores, and a "
       "minute with --steps 1");
   app.add_option("--jitter", jitter, "chain: part of its delay by which a piece is early or late: 20%");
   app.add_option(
