@@ -22,8 +22,15 @@ std::vector<bench_row> bench_recovery_stopped(const bench_settings& settings, cl
 /// the longest that the client waits for a token meanwhile.
 std::vector<bench_row> bench_recovery_leaving(const bench_settings& settings, client& through, bench_chain& chain);
 
-/// `recovery --grid`: each server of three lost in every way, at every third step of the first 40; tokens against the
-/// golden ones where the model's folder has them, else against those of an undisturbed generation in this process.
+/// `recovery --grid`: each server of three lost in every way, at every third step of the first 40, and at a few of them
+/// with deep prompts; tokens against the golden ones where the model's folder has them, else against those of an
+/// undisturbed generation in this process.
 std::vector<bench_row> bench_recovery_grid(const bench_settings& settings);
+
+/// Behind them: each server stops, or its connections are cut, at every chunk of a prompt of 300 tokens.
+std::vector<bench_row> bench_recovery_chunks(const bench_settings& settings);
+
+/// Its last rows: each server is killed, and then its substitute while that is being restored.
+std::vector<bench_row> bench_recovery_substitutes(const bench_settings& settings);
 
 }  // namespace corolla::runtime

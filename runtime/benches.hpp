@@ -20,8 +20,8 @@ struct bench_settings {
   bool grid = false;
   /// `chain`: part of its delay by which each piece on a link is late or early, 0 to 1.
   double jitter = 0;
-  /// `chain`: decode steps in which no server may be replaced.  `recovery --grid`: at most so many at which servers are
-  /// struck.
+  /// `chain`: decode steps in which no server may be replaced.  `recovery --grid`: at most so many, and so many
+  /// chunks, at which servers are struck.
   uint64_t steps = 1000;
   /// `chaos`: how long faults go on.
   double minutes = 2;

@@ -32,7 +32,8 @@ void proxy_flags::add_to(CLI::App& app) {
   app.add_option("--jitter", jitter, "part of the delay by which a piece is early or late: 20%");
   app.add_option("--rate", rate, "carries no more each way, for each connection: 100Mbit");
   app.add_option(
-      "--cut-after", cut_after, "resets a connection after so many bytes (20000) or so long after it began (5s)");
+      "--cut,--cut-after", cut_after,
+      "resets a connection after so many bytes (20000) or so long after it began (5s); both names mean the same");
   app.add_option(
          "--half-open", half_open, "to|from AFTER: nothing arrives in that direction any more, after bytes or time")
       ->expected(2);
@@ -70,7 +71,7 @@ fault_settings proxy_flags::settings() const {
   if (!jitter.empty()) result.jitter = wanted(parse_part(jitter), "--jitter", "a part from 0% to 100%", jitter);
   if (!jitter.empty() && delay.empty()) throw usage_error("--jitter is a part of --delay: give that too");
   if (!rate.empty()) result.bytes_per_s = wanted(parse_rate(rate), "--rate", "bits a second such as 100Mbit", rate);
-  if (!cut_after.empty()) read_after("--cut-after", cut_after, result.cut_after_bytes, result.cut_after_time);
+  if (!cut_after.empty()) read_after("--cut", cut_after, result.cut_after_bytes, result.cut_after_time);
   if (!flip_after.empty())
     result.flip_after = wanted(parse_count(flip_after), "--flip-after", "bytes such as 20000", flip_after);
   if (half_open.empty()) return result;

@@ -20,7 +20,7 @@ std::string left_by_client(size_t messages, bool mends) {
   c.swarm.run(messages);
   c.swarm.stop(client);
   c.swarm.pass(6s);
-  return c.left_behind();
+  return c.left_behind(client);
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(nor_does_one_that_falls_silent_while_it_opens) {
     c.swarm.run(messages);
     c.swarm.stop(client);
     c.swarm.pass(6s);
-    BOOST_TEST(c.left_behind() == "", "after " << messages << " messages");
+    BOOST_TEST(c.left_behind(client) == "", "after " << messages << " messages");
   }
 }
 

@@ -10,7 +10,7 @@
 #include <random>
 #include <unordered_map>
 
-#include "tests/support/virtual_swarm.hpp"
+#include "tests/support/exact_reference.hpp"
 
 namespace corolla::tests {
 

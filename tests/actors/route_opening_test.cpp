@@ -92,6 +92,7 @@ BOOST_AUTO_TEST_CASE(its_time_has_an_end) {
   BOOST_TEST(failure.find("no route was opened within 60000 ms: ") != std::string::npos, failure);
   BOOST_TEST(failure.find("server " + c.swarm.peer(2).to_string()) != std::string::npos, failure);
   c.swarm.resume(2);
+  g.close();
   c.check_empty();
 }
 

@@ -40,7 +40,7 @@ class schedule {
     first_.reset();
     second_.reset();
     swarm_.pass(2s);
-    for (size_t i = 1; i < swarm_.size() && failure.empty(); ++i)
+    for (size_t i = 0; i < swarm_.size() && failure.empty(); ++i)
       if (swarm_.is_alive(i)) failure = swarm_.left_at(i);
     return failure;
   }

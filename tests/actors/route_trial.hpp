@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -123,7 +124,7 @@ class trial {
     generation_.close();
     swarm_.pass(1s);
     const bool stopped = blow_.what == fault::stop;
-    wrong += chain_.left_behind(stopped ? victim() : 0);
+    wrong += chain_.left_behind(stopped ? std::optional{victim()} : std::nullopt);
     if (!stopped) return wrong;
     swarm_.resume(victim());
     swarm_.pass(1s);

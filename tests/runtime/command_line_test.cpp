@@ -137,7 +137,8 @@ BOOST_AUTO_TEST_CASE(a_fault_proxy_says_what_its_options_want) {
   expect_refusal(proxy({"--delay", "50ms", "--jitter", "0.2"}), 2, "0% to 100%");
   expect_refusal(proxy({"--jitter", "20%"}), 2, "--delay");
   expect_refusal(proxy({"--rate", "100MB"}), 2, "100Mbit");
-  expect_refusal(proxy({"--cut-after", "soon"}), 2, "20000 or a time such as 5s");
+  for (const auto* name : {"--cut", "--cut-after"})
+    expect_refusal(proxy({name, "soon"}), 2, "--cut wants bytes such as 20000 or a time such as 5s");
   expect_refusal(proxy({"--half-open", "both", "5s"}), 2, "\"to\" or \"from\"");
   expect_refusal(proxy({"--half-open", "to", "x"}), 2, "--half-open wants bytes");
   expect_refusal(proxy({"--half-open", "to"}), 2, "--half-open");

@@ -367,34 +367,18 @@ bool virtual_swarm::run_to(const std::function<bool()>& there, std::chrono::nano
   return true;
 }
 
-std::string virtual_swarm::left_at(size_t server) {
-  const auto told = status(server);
-  if (used_tokens(server) == 0 && told.sessions == 0 && told.log_room == 0) return {};
-  return "server " + std::to_string(server) + " keeps " + std::to_string(used_tokens(server)) + " tokens, " +
-         std::to_string(told.sessions) + " sessions and " + std::to_string(told.log_room) + " bytes for logs; ";
+std::string virtual_swarm::left_at(size_t index) {
+  const auto told = status(index);
+  const auto tokens = nodes_[index].span ? used_tokens(index) : 0;
+  if (tokens == 0 && told.sessions == 0 && told.log_room == 0) return {};
+  return (index == 0 ? "the client" : "server " + std::to_string(index)) + " keeps " + std::to_string(tokens) +
+         " tokens, " + std::to_string(told.sessions) + " sessions and " + std::to_string(told.log_room) +
+         " bytes for logs; ";
 }
 
 node_status virtual_swarm::status(size_t server) {
   auto answer = user_.ask<node_status>(nodes_[server].actor, status_atom::value);
   return answer->value.value();
-}
-
-// -- the reference --------------------------------------------------------------------------------------------------
-
-exact_reference::exact_reference(uint32_t batch, uint32_t max_length)
-    : span_{{0, virtual_swarm::num_blocks}, virtual_swarm::hidden_size, uint64_t{batch} * max_length, std::make_shared<fake_span::controls>()},
-      cache_{*span_.reserve({0, virtual_swarm::num_blocks}, batch, max_length)} {}
-
-model::tensor exact_reference::run(const model::tensor& hidden, uint32_t position, const std::vector<uint32_t>& order) {
-  model::span_step s;
-  s.cache = cache_;
-  s.position = position;
-  s.hidden = hidden;
-  s.hypo_ids = order;
-  const std::atomic<bool> never{false};
-  auto results = span_.run({&s, 1}, never);
-  if (!results[0].ok()) throw std::runtime_error(results[0].error);
-  return results[0].hidden;
 }
 
 }  // namespace corolla::tests

@@ -106,8 +106,9 @@ class virtual_swarm {
   uint64_t used_tokens(size_t server) const { return nodes_[server].span->used_tokens; }
   /// How often room was given at a server, ever.
   uint64_t reservations(size_t server) const { return nodes_[server].span->reservations; }
-  /// What a server keeps of any session; nothing where it keeps nothing.
-  std::string left_at(size_t server);
+  /// What a server, or the client (0), keeps of any session; nothing where it keeps
+  /// nothing.
+  std::string left_at(size_t index);
   actors::node_status status(size_t server);
 
  private:
@@ -151,19 +152,6 @@ class virtual_swarm {
   std::deque<wire_between> wires_;
   std::shared_ptr<const actors::route_model> model_;
   std::shared_ptr<std::atomic<bool>> never_ = std::make_shared<std::atomic<bool>>(false);
-};
-
-/// What the blocks give for a sequence of steps, computed without a swarm.
-class exact_reference {
- public:
-  exact_reference(uint32_t batch, uint32_t max_length);
-  /// Deep prompts of all blocks, before the first step.
-  void set_prompts(const model::tensor& prompts) { span_.set_prompts(cache_, prompts); }
-  model::tensor run(const model::tensor& hidden, uint32_t position, const std::vector<uint32_t>& order = {});
-
- private:
-  fake_span span_;
-  model::cache_id cache_;
 };
 
 }  // namespace corolla::tests

@@ -1,5 +1,7 @@
 // Generations with deep prompts, over any cut of the model, and when servers are lost under way: the reference's
 // tokens.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
@@ -100,23 +102,31 @@ BOOST_FIXTURE_TEST_CASE(what_does_not_fit_is_refused_in_one_sentence, prompted_f
   BOOST_TEST(none.err.find("none.safetensors") != std::string::npos, none.err);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_substitute_gets_them_too, recovery_fixture) {
-  const auto steps = golden.text("prompted").as_script();
-  const auto prompts = model::safetensors_file{golden.deep_prompts()}.load("deep_prompts");
+namespace {
+
+void lose_with_prompts(recovery_fixture& f, uint32_t block, size_t at, int signal) {
+  const auto steps = f.golden.text("prompted").as_script();
+  const auto prompts = model::safetensors_file{f.golden.deep_prompts()}.load("deep_prompts");
+  f.servers.wait_for_servers(2);
+  scripted_session session{f.client, f.golden, steps, {}, {.deep_prompts = prompts}};
+  session.run(0, at);
+  const auto victim = session.hop_with(block);
+  session.start(at);
+  f.servers.strike(victim.peer, signal);
+  session.finish(at);
+  session.run(at + 1, steps.size());
+  BOOST_TEST(session.num_recoveries(victim.blocks) >= 1u, session.told());
+  session.check_counters({victim.blocks});
+  f.servers.replace(victim.peer);
+}
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE_F(
+    recovery_fixture, a_substitute_gets_them_too, boost::unit_test::data::make({SIGKILL, SIGSTOP}), signal) {
   for (const uint32_t block : {0, 1, 3})
-    for (const size_t at : {1, 7, 38}) BOOST_TEST_CONTEXT("block " << block << " at step " << at) {
-        servers.wait_for_servers(2);
-        scripted_session session{client, golden, steps, {}, {.deep_prompts = prompts}};
-        session.run(0, at);
-        const auto victim = session.hop_with(block);
-        session.start(at);
-        servers.strike(victim.peer, SIGKILL);
-        session.finish(at);
-        session.run(at + 1, steps.size());
-        BOOST_TEST(session.num_recoveries(victim.blocks) >= 1u, session.told());
-        session.check_counters({victim.blocks});
-        servers.replace(victim.peer);
-      }
+    for (const size_t at : {1, 7, 38}) BOOST_TEST_CONTEXT("block " << block << " at step " << at)
+  lose_with_prompts(*this, block, at, signal);
 }
 
 }  // namespace corolla::tests

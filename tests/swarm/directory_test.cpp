@@ -2,38 +2,20 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <string>
 #include <vector>
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/io/middleman.hpp>
-#include <caf/scoped_actor.hpp>
-#include <caf/send.hpp>
-#include <caf/typed_event_based_actor.hpp>
 #include <nlohmann/json.hpp>
 
-#include "actors/dialer_actor.hpp"
-#include "actors/directory_actor.hpp"
-#include "actors/node_actor.hpp"
-#include "runtime/swarm.hpp"
-#include "tests/support/swarm.hpp"
+#include "onlooker.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace corolla::tests {
 
 namespace {
 
-using namespace actors;
 using namespace std::chrono_literals;
-using std::chrono::steady_clock;
-
-constexpr auto silence = 1000ms;
-/// One suspicion round, and what a machine that does much else may take on top of it.
-constexpr auto round = 1000ms;
-constexpr auto grace = 1000ms;
 
 /// The address in a ready line.
 std::string address_in(const std::string& ready) {
@@ -49,74 +31,6 @@ process bootstrap_node(const std::vector<std::string>& more = {}) {
 std::vector<std::string> joining(const std::string& address, const std::string& blocks) {
   return {"--node.blocks=" + blocks, "--node.liveness=1s", "--node.peers=[\"" + address + "\"]"};
 }
-
-struct networked : caf::actor_system_config {
-  networked() {
-    load<caf::io::middleman>();
-    set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", 2);
-    set("middleman.workers", 0);
-  }
-};
-
-directory_watcher_actor::behavior_type tell(directory_watcher_actor::pointer, const caf::actor& test) {
-  return {[test](changed_atom) { caf::anon_send(test, changed_atom::value); }};
-}
-
-/// A client in this process that watches its directory.
-class onlooker {
- public:
-  explicit onlooker(const std::string& address) {
-    auto membership = runtime::join_swarm({}, /*is_server=*/false);
-    membership.link.silence = silence;
-    directory_ = spawn_directory(system_, {membership.self});
-    node_settings settings;
-    settings.link = std::make_shared<const wire::link_config>(std::move(membership.link));
-    settings.directory = directory_;
-    settings.dialer = system_.spawn<caf::detached>(dialer);
-    node_ = spawn_node(system_, std::move(settings));
-    watcher_ = system_.spawn(tell, caf::actor{self_});
-    self_->send(directory_, watch_atom::value, watcher_);
-    self_->request(node_, patience, connect_atom::value, *crypto::address::parse(address))
-        .receive([](const peer_actor&) {}, [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
-  }
-  ~onlooker() {
-    self_->monitor(node_);
-    self_->send(node_, stop_atom::value);
-    directory_ = nullptr;
-    self_->receive([](const caf::down_msg&) {});
-    self_->send_exit(watcher_, caf::exit_reason::kill);
-  }
-
-  /// Waits until the directory shows so many servers; false when it has not come to that in time.
-  bool sees(size_t servers, steady_clock::duration within) {
-    auto until = steady_clock::now() + within;
-    while (count() != servers) {
-      auto left = std::chrono::duration_cast<caf::timespan>(until - steady_clock::now());
-      bool in_time = left.count() > 0;
-      if (in_time) self_->receive([](changed_atom) {}, caf::after(left) >> [&] { in_time = false; });
-      if (!in_time) return count() == servers;
-    }
-    return true;
-  }
-
- private:
-  size_t count() {
-    size_t result = 0;
-    self_->request(directory_, patience, snapshot_atom::value)
-        .receive(
-            [&](const std::vector<server_record>& records) { result = records.size(); },
-            [](caf::error& reason) { throw std::runtime_error(describe(reason)); });
-    return result;
-  }
-
-  networked config_;
-  caf::actor_system system_{config_};
-  caf::scoped_actor self_{system_};
-  directory_actor directory_;
-  node_actor node_;
-  directory_watcher_actor watcher_;
-};
 
 }  // namespace
 

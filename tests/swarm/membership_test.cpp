@@ -1,6 +1,7 @@
 // Private swarms: who holds a certificate takes part, everybody else is told why not, and the members go on.
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -9,6 +10,7 @@
 
 #include "golden.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "with_clock.hpp"
 
 namespace corolla::tests {
 
@@ -18,12 +20,7 @@ namespace fs = std::filesystem;
 
 /// A clock that is ten days slow.
 process_options in_the_past() {
-  return {
-      {"LD_PRELOAD=" COROLLA_BINARY_DIR "/tests/shifted_clock.so", "SHIFTED_CLOCK_SECONDS=-864000",
-       // The sanitizers of a build that has them object to what is loaded before them.
-       "ASAN_OPTIONS=verify_asan_link_order=0"},
-      {},
-      {}};
+  return with_clock(-std::chrono::hours{240});
 }
 
 std::string keys(std::vector<std::string> words, const process_options& options = {}) {

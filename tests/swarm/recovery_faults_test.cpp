@@ -68,18 +68,19 @@ namespace {
 
 namespace data = boost::unit_test::data;
 
-/// A session of three rows.  A server is killed while the step that reorders or rolls back is under way, or when it has
-/// just been done.
-void lose_in_script(recovery_fixture& f, const std::string& name, uint32_t block, size_t at, bool under_way) {
+/// A session of three rows.  A server is killed, or stops, while the step that reorders or rolls back is under way, or
+/// when it has just been done.
+void lose_in_script(
+    recovery_fixture& f, const std::string& name, uint32_t block, size_t at, bool under_way, int signal) {
   const auto steps = f.golden.steps(name);
   f.servers.wait_for_servers(2);
   scripted_session session{f.client, f.golden, steps, {}, {.spare = 8}};
   session.run(0, at);
   const auto victim = session.hop_with(block);
   session.start(at);
-  if (under_way) f.servers.strike(victim.peer, SIGKILL);
+  if (under_way) f.servers.strike(victim.peer, signal);
   session.finish(at);
-  if (!under_way) f.servers.strike(victim.peer, SIGKILL);
+  if (!under_way) f.servers.strike(victim.peer, signal);
   session.run(at + 1, steps.size());
   BOOST_TEST(session.num_recoveries(victim.blocks) >= 1u, session.told());
   session.check_counters({victim.blocks});
@@ -93,7 +94,12 @@ BOOST_DATA_TEST_CASE_F(
     data::make({"reordered", "rolled_back"}), name) {
   for (const auto under_way : {true, false})
     BOOST_TEST_CONTEXT((under_way ? "while the step is under way" : "just after the step"))
-  each_time([&](uint32_t block, size_t at) { lose_in_script(*this, name, block, at, under_way); });
+  each_time([&](uint32_t block, size_t at) { lose_in_script(*this, name, block, at, under_way, SIGKILL); });
+}
+
+BOOST_DATA_TEST_CASE_F(
+    recovery_fixture, so_are_they_when_a_server_stops, data::make({"reordered", "rolled_back"}), name) {
+  each_time([&](uint32_t block, size_t at) { lose_in_script(*this, name, block, at, /*under_way=*/true, SIGSTOP); });
 }
 
 }  // namespace corolla::tests

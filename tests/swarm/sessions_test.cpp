@@ -33,12 +33,9 @@ struct sessions_fixture {
     for (const auto& server : told.at("servers")) all[server.at("peer")] = server;
     return all;
   }
-  /// A machine that stands still for a moment makes hops late, which are then replaced: that is not what is looked at.
   bool was_late() {
     const auto all = session.status().recoveries;
-    const bool late = std::any_of(all.begin(), all.end(), [](const auto& recovery) { return recovery.late; });
-    if (late) BOOST_TEST_MESSAGE("not looked at: a hop was late");
-    return late;
+    return std::any_of(all.begin(), all.end(), [](const auto& recovery) { return recovery.late; });
   }
   static nlohmann::json only_session(const nlohmann::json& server) {
     BOOST_TEST_REQUIRE(server.contains("sessions"), server.dump());
@@ -48,17 +45,27 @@ struct sessions_fixture {
   }
 };
 
+/// A machine that stands still for a moment makes hops late, which are then replaced: that is not what is looked at.
+/// `look` tells whether it has looked.
+void look_at_a_session_without_late_hops(bool (*look)(sessions_fixture&)) {
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    sessions_fixture fresh;
+    if (look(fresh)) return;
+  }
+  BOOST_ERROR("nothing was looked at: in each of three sessions a hop was late");
+}
+
 uint64_t number(const nlohmann::json& session, const char* name) {
   return session.at(name).get<uint64_t>();
 }
 
-}  // namespace
-
-BOOST_FIXTURE_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_it_has_none, sessions_fixture) {
+bool look_at_idle_and_busy(sessions_fixture& f) {
+  auto& session = f.session;
+  const auto& steps = f.steps;
   const auto chunks = (steps.front().ids.front().size() + chunk_tokens - 1) / chunk_tokens;
   session.run(0, at);
-  const auto all = told();
-  if (was_late()) return;
+  const auto all = f.told();
+  if (f.was_late()) return false;
   BOOST_TEST(all.size() == 2 * single_blocks.size());
   size_t busy = 0;
   for (const auto& [peer, server] : all) busy += server.at("sessions").size();
@@ -85,27 +92,30 @@ BOOST_FIXTURE_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_
   BOOST_TEST(ids.size() == single_blocks.size());
   BOOST_TEST(clients.size() == 1u);
   // Each token's row once, in float32.
-  BOOST_TEST(of_first == steps[at - 1].end() * uint64_t(client.ends().hidden_size()) * sizeof(float));
+  BOOST_TEST(of_first == steps[at - 1].end() * uint64_t(f.client.ends().hidden_size()) * sizeof(float));
 
-  const auto table = run_corolla({"swarm", "--sessions", "--peers", servers.address()});
+  const auto table = run_corolla({"swarm", "--sessions", "--peers", f.servers.address()});
   BOOST_TEST(table.end.is(0), table.err);
   for (const auto& id : ids) BOOST_TEST(table.out.find(id.substr(0, 12)) != std::string::npos, table.out);
   BOOST_TEST(table.out.find("no session") != std::string::npos, table.out);
+  return true;
 }
 
-BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_substitute_all, sessions_fixture) {
+bool look_behind_a_loss(sessions_fixture& f) {
+  auto& session = f.session;
+  const auto& steps = f.steps;
   session.run(0, at);
-  const auto before = told();
+  const auto before = f.told();
   const auto victim = session.hop_with(1).peer;
   session.start(at);
-  servers.strike(victim, SIGKILL);
+  f.servers.strike(victim, SIGKILL);
   session.finish(at);
   const auto survivor = [&](const auto& all, uint32_t hop) {
     return sessions_fixture::only_session(all.at(session.hop_with(hop).peer));
   };
   session.run(at + 1, at + 3);
-  const auto after = told();
-  if (was_late()) return;
+  const auto after = f.told();
+  if (f.was_late()) return false;
   const auto position = steps[at + 2].end();
   for (const uint32_t hop : {0, 2, 3}) BOOST_TEST_CONTEXT("hop " << hop) {
       const auto was = survivor(before, hop), is = survivor(after, hop);
@@ -116,7 +126,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_sub
       BOOST_TEST(number(is, "position") == position);
     }
   // The client gave its three tokens and nothing of the past.
-  const auto row = uint64_t(client.ends().hidden_size()) * sizeof(float);
+  const auto row = uint64_t(f.client.ends().hidden_size()) * sizeof(float);
   BOOST_TEST(number(survivor(after, 0), "client_bytes") == position * row);
 
   BOOST_TEST(session.hop_with(1).peer != victim);
@@ -129,6 +139,17 @@ BOOST_FIXTURE_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_sub
   BOOST_TEST(number(substitute, "applied") == number(survivor(after, 0), "applied"));
   BOOST_TEST(number(substitute, "position") == position);
   BOOST_TEST(number(substitute, "client_bytes") == 0u);
+  return true;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_hop_tells_its_session_and_every_other_server_that_it_has_none) {
+  look_at_a_session_without_late_hops(look_at_idle_and_busy);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_loss_survivors_have_restored_nothing_and_the_substitute_all) {
+  look_at_a_session_without_late_hops(look_behind_a_loss);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_server_that_does_not_answer_is_shown_as_such, sessions_fixture) {
