@@ -187,7 +187,9 @@ uint64_t& counter_of(directory_status& counted, policy::record_verdict verdict) 
 }
 
 void expire(directory_pointer self) {
-  for (auto& id : self->state.gossip->expire(self->clock().now())) drop(self, peer_id{id});
+  auto& state = self->state;
+  for (auto& id : state.gossip->expire(self->clock().now())) drop(self, peer_id{id});
+  std::erase_if(state.last_words, [&](auto& last) { return !state.gossip->found_dead(last.first.bytes); });
 }
 
 /// This record, or a newer one of its owner, is held: by what it says of itself, since to verify costs a hundred times
@@ -223,6 +225,7 @@ caf::result<bool> take(directory_pointer self, signed_server_record& incoming, c
     verdict = state.gossip->take(heard, now);
   }
   ++counter_of(state.counted, verdict);
+  if (verdict == policy::record_verdict::buried && record->peer == from) remind(self, from);
   if (verdict == policy::record_verdict::full)
     return make_error(errc::overloaded, "the directory holds as many records as it may");
   if (verdict != policy::record_verdict::taken) return false;

@@ -28,6 +28,7 @@ void push_suspicion(directory_pointer self, const signed_suspicion& suspicion, c
 void found_dead(directory_pointer self, const peer_id& peer, uint64_t seq) {
   auto& state = self->state;
   if (!state.gossip->bury(peer.bytes, seq, self->clock().now())) return;
+  state.last_words.insert_or_assign(peer, state.records.at(peer).wire);
   ++state.counted.found_dead;
   drop(self, peer);
   set_timer(self);
@@ -61,6 +62,14 @@ bool draw(directory_pointer self, neighbour& from) {
 }
 
 }  // namespace
+
+void remind(directory_pointer self, const peer_id& back) {
+  const auto last = self->state.last_words.find(back);
+  const auto link = link_to(self, back);
+  if (last == self->state.last_words.end() || link == nullptr) return;
+  self->request(link->actor, reconcile_timeout, record_atom::value, signed_server_record{last->second, {}})
+      .then([](taken) {}, [](caf::error&) {});
+}
 
 bool neighbour_lost(directory_pointer self, const caf::actor_addr& source) {
   auto lost = self->state.neighbours.extract(source);
@@ -130,8 +139,10 @@ digest_answer answer_digest(directory_pointer self, const policy::digest_range& 
     if (!draw(self, link->second)) break;
     answer.records.push_back(as_it_travels(self, found->second));
   }
-  for (auto& [id, seq] : lack.suspicions)
+  for (auto& [id, seq] : lack.suspicions) {
+    if (peer_id{id} == from) remind(self, from);
     answer.suspicions.push_back({wire::sign(state.config->self, suspicion{peer_id{id}, seq, {}})});
+  }
   return answer;
 }
 

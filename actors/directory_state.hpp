@@ -49,9 +49,10 @@ struct directory_state {
   directory_state() = default;
   std::optional<directory_config> config;
 
-  std::optional<policy::gossip> gossip;              // decides what is held
-  std::unordered_map<peer_id, held_record> records;  // what gossip holds, and nothing else
-  std::map<caf::actor_addr, neighbour> neighbours;   // by their peer actor
+  std::optional<policy::gossip> gossip;                           // decides what is held
+  std::unordered_map<peer_id, held_record> records;               // what gossip holds, and nothing else
+  std::unordered_map<peer_id, crypto::signed_record> last_words;  // of servers found dead, as long as gossip knows it
+  std::map<caf::actor_addr, neighbour> neighbours;                // by their peer actor
   std::map<caf::actor_addr, directory_watcher_actor> watchers;
   connector_actor connector;
 
@@ -81,6 +82,9 @@ void drop(directory_pointer self, const peer_id& peer);
 /// To all who are told of changes, except one.
 void push_to_all(directory_pointer self, const held_record& held, const peer_id& except);
 signed_server_record as_it_travels(directory_pointer self, const held_record& held);
+/// A server that was found dead is back with an older number than it had (its clock was put back), and would not be
+/// believed: its own last record tells it which one to outdo.
+void remind(directory_pointer self, const peer_id& back);
 /// The alarm for whatever is due next.
 void set_timer(directory_pointer self);
 

@@ -70,6 +70,11 @@ bool gossip::holds(const gossip_id& owner, uint64_t seq) const {
   return found != records_.end() && found->second.seq == seq;
 }
 
+bool gossip::found_dead(const gossip_id& owner) const {
+  auto grave = tombstones_.find(owner);
+  return grave != tombstones_.end() && grave->second.found_dead;
+}
+
 milliseconds gossip::age(const gossip_id& owner, gossip_time now) const {
   auto found = records_.find(owner);
   return found == records_.end() ? milliseconds{0} : std::chrono::duration_cast<milliseconds>(now - found->second.born);

@@ -85,6 +85,8 @@ class gossip {
   bool holds(const gossip_id& owner, uint64_t seq) const;
   size_t size() const { return records_.size(); }
   size_t tombstones() const { return tombstones_.size(); }
+  /// It is remembered that this owner was found dead.
+  bool found_dead(const gossip_id& owner) const;
   /// How long a record that is held has been under way by now; this is what it travels on with.
   std::chrono::milliseconds age(const gossip_id& owner, gossip_time now) const;
 

@@ -144,6 +144,14 @@ void take(peer_pointer self, incoming& message) {
   self->state.early.push_back(std::move(message));
 }
 
+void reply_end(peer_pointer self, uint64_t stream) {
+  outgoing end;
+  end.type = frame_type::end_stream;
+  end.stream = stream;
+  end.end_stream = true;
+  caf::anon_send(self->state.link, frame_atom::value, std::move(end));
+}
+
 /// Something local that a stream stood for has ended.
 void local_ended(peer_pointer self, const caf::actor_addr& source) {
   std::erase_if(self->state.streams, [&](auto& entry) {
@@ -157,7 +165,11 @@ void local_ended(peer_pointer self, const caf::actor_addr& source) {
       if (is(use->events)) reply(self, frame_type::close, entry.first, close_body{}, /*end_stream=*/true);
       return is(use->control) || is(use->events);
     }
-    if (auto use = std::get_if<outgoing_edge>(&entry.second)) return is(use->owner);
+    if (auto use = std::get_if<outgoing_edge>(&entry.second); use && is(use->owner)) {
+      // Its proxy may be gone already: nobody had it any more but the owner.
+      reply_end(self, entry.first);
+      return true;
+    }
     return false;
   });
 }

@@ -247,6 +247,22 @@ BOOST_AUTO_TEST_CASE(a_restart_with_a_clock_that_was_put_back_is_believed_all_th
   }
 }
 
+BOOST_AUTO_TEST_CASE(and_one_that_was_found_dead_before_it) {
+  make(3);
+  const auto ahead = snapshot(2).front().seq + 1'000'000;
+  give(2, signed_by(at(0).identity, record(1, 2, 3), ahead));
+  pass(6s);
+  kill(0);
+  pass(1s);
+  BOOST_TEST(none_knows(0, {1, 2}));
+  const auto back = add(true, &at(0).identity);
+  link(back, 1);
+  publish(back, record());
+  pass(2s);
+  BOOST_TEST(all_know(back, {1, 2}));
+  for (size_t n = 1; n < 3; ++n) BOOST_TEST(snapshot(n).front().seq > ahead);
+}
+
 BOOST_AUTO_TEST_CASE(figures_are_told_when_they_moved_by_a_quarter_and_every_two_seconds_at_most) {
   make(2);
   auto heard = [&] { return status(1).taken; };

@@ -32,6 +32,19 @@ BOOST_AUTO_TEST_CASE(a_session_that_is_as_long_as_it_may_be_is_rolled_back) {
   BOOST_TEST(g.forward(2), g.failure);
 }
 
+BOOST_AUTO_TEST_CASE(a_long_session_leaves_nothing_behind_either) {
+  for (auto age : {1s, 29s, 40s}) BOOST_TEST_CONTEXT(age.count() << " s") {
+      chain c;
+      generation g{c.swarm};
+      g.open();
+      BOOST_TEST(g.forward(9), g.failure);
+      c.swarm.pass(age);
+      BOOST_TEST(g.forward(1), g.failure);
+      g.close();
+      c.check_empty();
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_hop_is_replaced_and_the_others_restore_nothing) {
   for (size_t hop = 0; hop < 3; ++hop) {
     chain c;

@@ -370,10 +370,24 @@ bool virtual_swarm::run_to(const std::function<bool()>& there, std::chrono::nano
 std::string virtual_swarm::left_at(size_t index) {
   const auto told = status(index);
   const auto tokens = nodes_[index].span ? used_tokens(index) : 0;
-  if (tokens == 0 && told.sessions == 0 && told.log_room == 0) return {};
-  return (index == 0 ? "the client" : "server " + std::to_string(index)) + " keeps " + std::to_string(tokens) +
-         " tokens, " + std::to_string(told.sessions) + " sessions and " + std::to_string(told.log_room) +
-         " bytes for logs; ";
+  std::string left;
+  if (tokens > 0 || told.sessions > 0 || told.log_room > 0)
+    left = std::to_string(tokens) + " tokens, " + std::to_string(told.sessions) + " sessions and " +
+           std::to_string(told.log_room) + " bytes for logs; ";
+  for (const auto& w : wires_) {
+    if (w.from == index) left += left_in(w.links.dialler, w.to);
+    if (w.to == index) left += left_in(w.links.other, w.from);
+  }
+  return left.empty() ? left : (index == 0 ? "the client" : "server " + std::to_string(index)) + " keeps " + left;
+}
+
+std::string virtual_swarm::left_in(const wire::link_actor& link, size_t towards) {
+  const auto answer = user_.ask<wire::link_status>(link, status_atom::value);
+  if (!answer->value) return {};  // it has ended
+  const auto& c = answer->value->counters;
+  if (c.open_streams == 0 && c.held_bytes == 0 && c.queued_bytes == 0) return {};
+  return std::to_string(c.open_streams) + " streams, " + std::to_string(c.held_bytes) + " bytes that came and " +
+         std::to_string(c.queued_bytes) + " to be sent in a link to " + std::to_string(towards) + "; ";
 }
 
 node_status virtual_swarm::status(size_t server) {

@@ -106,7 +106,7 @@ class virtual_swarm {
   uint64_t used_tokens(size_t server) const { return nodes_[server].span->used_tokens; }
   /// How often room was given at a server, ever.
   uint64_t reservations(size_t server) const { return nodes_[server].span->reservations; }
-  /// What a server, or the client (0), keeps of any session; nothing where it keeps
+  /// What a server, or the client (0), keeps of any session, in itself and in its links; nothing where it keeps
   /// nothing.
   std::string left_at(size_t index);
   actors::node_status status(size_t server);
@@ -135,6 +135,7 @@ class virtual_swarm {
   node make_node(bool is_server);
   actors::wire::link_actor connect(size_t from, actors::wire::link_start start);
   std::chrono::microseconds delay_between(size_t one, size_t other) const;
+  std::string left_in(const actors::wire::link_actor& link, size_t towards);
   void sign(size_t server);
   void tell(size_t whom, size_t of);
   void tell_later(size_t whom, size_t of);

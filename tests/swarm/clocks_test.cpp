@@ -126,7 +126,7 @@ BOOST_FIXTURE_TEST_CASE(
 BOOST_FIXTURE_TEST_CASE(
     who_is_killed_is_gone_soon_whatever_the_clock_and_is_seen_again_when_it_is_back, clocks_fixture) {
   for (size_t lost = 0; lost < clocks.size(); ++lost) BOOST_TEST_CONTEXT("node " << lost) {
-      lose_and_restart(*this, lost, SIGKILL, silence + round, 0h);
+      lose_and_restart(*this, lost, SIGKILL, silence + round, 5h);
       check_tokens(lost);
     }
 }
