@@ -1,20 +1,19 @@
 // Resolves names and connects, within a deadline.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 
 #include "actors/protocol.hpp"
+#include "actors/wire/socket.hpp"
 
 namespace corolla::actors {
 
 /// For the addresses of one name together.
 inline constexpr auto dial_time = std::chrono::seconds{5};
 
-/// To be spawned detached, since it waits: `system.spawn<caf::detached>(dialer)`.  One dial at a time.
-dialer_actor::behavior_type dialer(dialer_actor::pointer self);
-/// The same; a dial is given up soon after `stop` is set.
-dialer_actor::behavior_type dialer_until(dialer_actor::pointer self, std::shared_ptr<const std::atomic<bool>> stop);
+/// To be spawned detached, since it waits: `system.spawn<caf::detached>(dialer, stop)`.  One dial at a time, which is
+/// given up when `stop` is raised.
+dialer_actor::behavior_type dialer(dialer_actor::pointer self, std::shared_ptr<const wire::interrupt> stop);
 
 }  // namespace corolla::actors

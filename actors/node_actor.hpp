@@ -9,6 +9,7 @@
 
 #include "actors/protocol.hpp"
 #include "actors/wire/link.hpp"
+#include "actors/wire/socket.hpp"
 
 namespace corolla::actors {
 
@@ -32,6 +33,8 @@ struct node_settings {
   std::shared_ptr<const wire::link_config> link;
   directory_actor directory;
   dialer_actor dialer;
+  /// Raised when the node begins to end: what the dialer gives up a dial for.
+  std::shared_ptr<const wire::interrupt> stops_dials = std::make_shared<const wire::interrupt>();
   /// Makes a link of a socket that was dialled; tests in virtual time have their own.
   std::function<wire::link_actor(caf::actor_system&, wire::link_start)> make_link = wire::spawn_link;
   std::string software;

@@ -75,7 +75,7 @@ class remote_client : public client {
     node_settings node;
     node.link = std::make_shared<const wire::link_config>(std::move(membership.link));
     node.directory = directory;
-    node.dialer = system_.spawn<caf::detached>(dialer);
+    node.dialer = system_.spawn<caf::detached>(dialer, node.stops_dials);
     node.software = software_name();
     auto self = node.link->self;
     node_ = spawn_node(system_, std::move(node));

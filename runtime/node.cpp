@@ -214,7 +214,7 @@ node_actor spawn(
   node_settings settings;
   settings.directory = spawn_directory(system, {membership.self});
   settings.link = std::make_shared<const wire::link_config>(std::move(link));
-  settings.dialer = system.spawn<caf::detached>(dialer_until, std::shared_ptr<const std::atomic<bool>>{end.flag()});
+  settings.dialer = system.spawn<caf::detached>(dialer, settings.stops_dials);
   settings.software = software_name();
   if (loaded) {
     block_options compute;

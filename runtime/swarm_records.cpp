@@ -57,7 +57,7 @@ class onlooker {
     node_settings settings;
     settings.link = std::make_shared<const wire::link_config>(std::move(membership.link));
     settings.directory = directory_;
-    settings.dialer = system_.spawn<caf::detached>(dialer);
+    settings.dialer = system_.spawn<caf::detached>(dialer, settings.stops_dials);
     settings.software = software_name();
     node_ = spawn_node(system_, std::move(settings));
     try {

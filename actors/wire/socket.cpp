@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,9 +20,6 @@ namespace corolla::actors::wire {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-/// So long may a connection that nobody waits for any more go on.
-constexpr auto look_up_pause = std::chrono::milliseconds{50};
 
 std::string words_for(int error) {
   return std::generic_category().message(error);
@@ -72,29 +70,38 @@ descriptor open_socket(const addrinfo& address) {
 }
 
 /// 0, or the error for which nothing was connected by then.
-int finish_connect(int socket, clock::time_point deadline, const std::atomic<bool>* stop) {
+int finish_connect(int socket, clock::time_point deadline, const interrupt* stop) {
   for (;;) {
-    if (stop != nullptr && *stop) return ECANCELED;
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
-    if (left.count() <= 0) return ETIMEDOUT;
-    pollfd waiting{socket, POLLOUT, 0};
-    auto count = ::poll(&waiting, 1, static_cast<int>(std::min(left, look_up_pause).count()));
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
+    if (left <= 0) return ETIMEDOUT;
+    // A negative descriptor is passed over.
+    std::array<pollfd, 2> waiting{{{socket, POLLOUT, 0}, {stop != nullptr ? stop->fd() : -1, POLLIN, 0}}};
+    auto count = ::poll(waiting.data(), waiting.size(), static_cast<int>(left));
     if (count < 0 && errno != EINTR) return errno;
     if (count <= 0) continue;
+    if (waiting[1].revents != 0) return ECANCELED;
     int error = 0;
     socklen_t size = sizeof error;
     return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
   }
 }
 
-int connect_one(
-    descriptor& socket, const addrinfo& address, clock::time_point deadline, const std::atomic<bool>* stop) {
+int connect_one(descriptor& socket, const addrinfo& address, clock::time_point deadline, const interrupt* stop) {
   if (!socket) return errno;
   if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
   return errno == EINPROGRESS ? finish_connect(socket.get(), deadline, stop) : errno;
 }
 
 }  // namespace
+
+interrupt::interrupt() : event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+  if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+void interrupt::raise() const noexcept {
+  const uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
+}
 
 descriptor::~descriptor() {
   if (number_ >= 0) ::close(number_);
@@ -134,7 +141,7 @@ std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port
 }
 
 std::variant<descriptor, refusal> connect_to(
-    const std::string& host, uint16_t port, std::chrono::milliseconds time, const std::atomic<bool>* stop) {
+    const std::string& host, uint16_t port, std::chrono::milliseconds time, const interrupt* stop) {
   auto end = clock::now() + time;
   auto resolved = resolve(host, port, 0);
   if (auto* why = std::get_if<refusal>(&resolved)) return *why;

@@ -1,7 +1,6 @@
 // Sockets, as far as links need them.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -31,6 +30,21 @@ class descriptor {
   int number_ = -1;
 };
 
+/// Ends what waits in another thread, for good.
+class interrupt {
+ public:
+  /// Throws std::system_error where the kernel gives no descriptor.
+  interrupt();
+
+  /// From any thread.
+  void raise() const noexcept;
+  /// Readable once it was raised.
+  int fd() const { return event_.get(); }
+
+ private:
+  descriptor event_;
+};
+
 /// "HOST:PORT", IPv6 in brackets.
 std::string join(const std::string& host, uint16_t port);
 /// The numeric address at the other end; empty where the socket has none.
@@ -47,8 +61,8 @@ struct listener {
 std::variant<listener, refusal> listen_at(const std::string& host, uint16_t port);
 
 /// Resolves and connects, the addresses one after the other, each with its share of what is left of `time`.
-/// Fails with stopping soon after `stop` is set, where there is one.
+/// Fails with stopping once `stop` is raised, where there is one.
 std::variant<descriptor, refusal> connect_to(
-    const std::string& host, uint16_t port, std::chrono::milliseconds time, const std::atomic<bool>* stop = nullptr);
+    const std::string& host, uint16_t port, std::chrono::milliseconds time, const interrupt* stop = nullptr);
 
 }  // namespace corolla::actors::wire

@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(a_port_in_use_is_an_error_that_says_what_to_do) {
 
 BOOST_AUTO_TEST_CASE(the_dialer_connects_or_says_why_not) {
   listen();
-  auto sut = system.spawn<caf::detached>(dialer);
+  auto sut = system.spawn<caf::detached>(dialer, std::make_shared<const interrupt>());
   self->request(sut, patience, dial_atom::value, std::string{"localhost"}, at.port)
       .receive(
           [&](int socket) {
@@ -158,10 +158,10 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nothing_answers_is_given_up_when_the_node_ends)
   BOOST_REQUIRE(::listen(busy.socket.get(), 0) == 0);
   auto first = connect_to("127.0.0.1", busy.port, std::chrono::seconds{5});
   BOOST_REQUIRE(std::holds_alternative<descriptor>(first));
-  auto stop = std::make_shared<std::atomic<bool>>(false);
-  auto sut = system.spawn<caf::detached>(dialer_until, std::shared_ptr<const std::atomic<bool>>{stop});
+  const auto stop = std::make_shared<const interrupt>();
+  auto sut = system.spawn<caf::detached>(dialer, stop);
   auto dial = self->request(sut, patience, dial_atom::value, std::string{"127.0.0.1"}, busy.port);
-  *stop = true;
+  stop->raise();
   dial.receive(
       [](int) { BOOST_FAIL("nobody takes it"); },
       [](caf::error& reason) { BOOST_TEST(describe(reason) == "stopping: the node is ending"); });

@@ -138,7 +138,7 @@ driven_client::driven_client(const std::filesystem::path& model, const std::stri
   node.link = std::make_shared<const wire::link_config>(std::move(membership.link));
   // Undetached: dialling on loopback takes no time.
   node.directory = spawn_directory_undetached(system_, {membership.self});
-  node.dialer = system_.spawn(dialer);
+  node.dialer = system_.spawn(dialer, node.stops_dials);
   node.software = runtime::software_name();
   route_.directory = node.directory;
   route_.self = node.link->self;

@@ -53,7 +53,7 @@ class onlooker {
     actors::node_settings settings;
     settings.link = std::make_shared<const actors::wire::link_config>(std::move(membership.link));
     settings.directory = directory_;
-    settings.dialer = system_.spawn<caf::detached>(actors::dialer);
+    settings.dialer = system_.spawn<caf::detached>(actors::dialer, settings.stops_dials);
     node_ = actors::spawn_node(system_, std::move(settings));
     watcher_ = system_.spawn(tell, caf::actor{self_});
     self_->send(directory_, actors::watch_atom::value, watcher_);
