@@ -64,8 +64,8 @@ void with_record(node_pointer self, uint64_t free_tokens, Then then, Failed fail
 
 /// Whoever asked for it hears that it is done, or why it is not.
 template <class Outcome>
-void settle(node_pointer self, const Outcome& outcome) {
-  for (auto& promise : std::exchange(self->state.publishing, {})) promise.deliver(outcome);
+void settle(node_pointer self, uint64_t turn, const Outcome& outcome) {
+  if (auto waiting = self->state.publishing.extract(turn)) waiting.mapped().deliver(outcome);
 }
 
 }  // namespace
@@ -75,27 +75,28 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
   if (!state.settings->served) return make_error(errc::bad_request, "this node serves no blocks");
   if (state.stopping) return make_error(errc::stopping, "the node is ending");
   auto promise = self->make_response_promise<taken>();
-  state.publishing.push_back(promise);
-  auto failed = [self](caf::error& reason) { settle(self, reason); };
+  const auto turn = ++state.last_publish;
+  state.publishing.emplace(turn, promise);
+  auto failed = [self, turn](caf::error& reason) { settle(self, turn, reason); };
   self->request(state.settings->served->block, answer_timeout, status_atom::value)
       .then(
-          [self, acknowledgements, failed](const block_status& block) mutable {
+          [self, acknowledgements, turn, failed](const block_status& block) mutable {
             auto& s = self->state;
             s.busy = block.busy;
             s.sampled = self->clock().now();
             with_record(
                 self, block.free_tokens,
-                [self, acknowledgements, failed](server_record record) {
+                [self, acknowledgements, turn, failed](server_record record) {
                   self->request(
                           self->state.settings->directory, publish_timeout, publish_atom::value, std::move(record),
                           acknowledgements)
                       .then(
-                          [self](taken done) {
+                          [self, turn](taken done) {
                             if (!std::exchange(self->state.published, true)) {
                               neighbours::tend(self);
                               self->delayed_send(self, sample_pause, tick_atom::value);
                             }
-                            settle(self, done);
+                            settle(self, turn, done);
                           },
                           failed);
                 },
@@ -106,7 +107,8 @@ caf::result<taken> publish(node_pointer self, uint32_t acknowledgements) {
 }
 
 void give_up(node_pointer self) {
-  settle(self, make_error(errc::stopping, "the node is ending"));
+  for (auto& [turn, promise] : std::exchange(self->state.publishing, {}))
+    promise.deliver(make_error(errc::stopping, "the node is ending"));
 }
 
 void announce(node_pointer self) {

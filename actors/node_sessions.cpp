@@ -21,8 +21,9 @@ constexpr auto answer_timeout = std::chrono::seconds{5};
 
 /// What is said of a next hop is told from what befalls this node: one that is known was not reached, whatever the
 /// cause.
-errc word_of_next(const caf::error& reason) {
-  return code_of(reason) == errc::unknown_peer ? errc::unknown_peer : errc::unreachable;
+caf::error said_of_next(const opening& o, const caf::error& reason) {
+  const auto code = code_of(reason) == errc::unknown_peer ? errc::unknown_peer : errc::unreachable;
+  return make_error(code, "next hop " + o.request.next.to_string() + ": " + sentence(reason));
 }
 
 using opening_ptr = std::shared_ptr<opening>;
@@ -97,7 +98,6 @@ void answer_no(node_pointer self, const opening_ptr& o, caf::error reason) {
 void refuse(node_pointer self, const opening_ptr& o, caf::error reason) {
   if (!is_under_way(self, o)) return;
   auto& state = self->state;
-  self->demonitor(o->events.address());
   state.log_room -= state.sessions.at(o->request.session).log_room;
   state.sessions.erase(o->request.session);
   answer_no(self, o, std::move(reason));
@@ -132,7 +132,6 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
   config.log_bytes = o->log_bytes;
   new_session_actor session = spawn_session(self->system(), std::move(config));
   self->monitor(session);
-  self->demonitor(o->events.address());
   auto& entry = self->state.sessions.at(request.session);
   entry = {session, session, entry.log_room, nullptr};
   edge_target to{request.next, request.next_session, request.epoch};
@@ -146,7 +145,7 @@ void start(node_pointer self, const opening_ptr& o, const peer_actor& next, uint
           [self, o, session](caf::error& reason) {
             // The session's end gives back what it held.
             self->send(session, close_atom::value);
-            answer_no(self, o, std::move(reason));
+            answer_no(self, o, said_of_next(*o, reason));
           });
 }
 
@@ -194,11 +193,7 @@ caf::result<session_actor> open(
   self->request(node_actor{self}, connect_timeout, connect_atom::value, o->request.next)
       .then(
           [self, o](const peer_actor& next) { reserve(self, o, next); },
-          [self, o](caf::error& reason) {
-            refuse(
-                self, o,
-                make_error(word_of_next(reason), "next hop " + o->request.next.to_string() + ": " + sentence(reason)));
-          });
+          [self, o](caf::error& reason) { refuse(self, o, said_of_next(*o, reason)); });
   return o->answer;
 }
 

@@ -58,7 +58,8 @@ struct node_state {
 
   // Publishing.
   bool published = false;
-  std::vector<caf::typed_response_promise<taken>> publishing;  // who waits for it
+  std::map<uint64_t, caf::typed_response_promise<taken>> publishing;  // who waits for it, in the order of asking
+  uint64_t last_publish = 0;
   uint32_t samples = 0;
   std::chrono::microseconds busy{0};  // of the block, when it was looked at last
   caf::actor_clock::time_point sampled;

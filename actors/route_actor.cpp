@@ -101,10 +101,12 @@ void refused(route_pointer self, uint64_t epoch, uint64_t seq, uint64_t last, er
   if (state.now != phase::open || !state.out) return;
   if (state.substitute && state.substitute->to().epoch == epoch)
     return route_mending::substitute_refused(self, make_error(code, text));
-  if (state.out->to().epoch != epoch || state.hops.front().lost) return;
+  if (state.out->to().epoch != epoch || !state.out->edge || state.hops.front().lost) return;
   if (code == errc::gap && state.out->rewind(last)) return pump(self);
   if (route_mending::hop_objects(self, 0, code, "it refused step " + std::to_string(seq) + ": " + text)) return;
   if (code == errc::unknown_session) return route_mending::hop_lost(self, 0, text);
+  // What else is on its way there is refused as well.
+  self->send(std::exchange(state.out->edge, nullptr), close_atom::value);
   route_mending::edge_broken(self, 0, text);
 }
 

@@ -38,8 +38,8 @@ void blame(route_pointer self, const peer_id& peer, errc code) {
 
 void hop_lost(route_pointer self, size_t index, const std::string& why) {
   auto& state = self->state;
+  if (state.now != phase::open || state.hops[index].lost) return;
   auto& h = state.hops[index];
-  if (h.lost || state.now != phase::open) return;
   h.lost = true;
   if (index == 0 && state.out) state.out->edge = nullptr;  // what is on its way there is lost with it
   // Edges before and behind it are replaced with it.
@@ -80,7 +80,8 @@ bool hop_objects(route_pointer self, size_t index, errc code, const std::string&
   if (!may_be_the_callers(code)) return false;
   replace_once(self, index, code, text);
   // It may be right, and then it is the one before.
-  if (code == errc::not_finite && index > 0) hop_lost(self, index - 1, "what came from it is not finite");
+  if (code == errc::not_finite && index > 0 && self->state.now == phase::open)
+    hop_lost(self, index - 1, "what came from it is not finite");
   return true;
 }
 
@@ -115,6 +116,7 @@ void edge_broken(route_pointer self, size_t into, const std::string& why) {
 void output_came(route_pointer self) {
   auto& state = self->state;
   state.vain_tries = state.losses = state.waits = 0;
+  state.ask_again = alarm::never;
   if (state.mend && state.mend->late && !state.mend->committing) {
     abandon(self);
     leave_nobody_out(state);
@@ -227,8 +229,14 @@ void look_at_deadline(route_pointer self) {
 
 void servers_changed(route_pointer self) {
   auto& state = self->state;
-  const bool waited = std::exchange(state.waits_for_servers, false);
   state.move_waits = false;
+  if (state.waits_for_servers && self->clock().now() >= state.ask_again) {
+    state.ask_again = alarm::never;
+    leave_nobody_out(state);
+  }
+  // Those that were lost, or left out, have a pause whatever becomes of others.
+  if (state.waits_for_servers && state.losses > vain_tries_in_a_row && state.ask_again != alarm::never) return;
+  const bool waited = std::exchange(state.waits_for_servers, false);
   if (waited && is_opening(state)) return begin(self, {});
   begin_next(self);
 }

@@ -210,6 +210,7 @@ static void finish(route_pointer self) {
   if (is_opening(state)) {
     state.now = phase::open;
     state.vain_tries = state.losses = state.waits = 0;
+    state.ask_again = alarm::never;
     state.deadline = alarm::never;
     state.opening.deliver(taken{});
   } else {

@@ -261,17 +261,16 @@ void wait_for_servers(route_pointer self, caf::error reason) {
   auto& state = self->state;
   if (state.mend) abandon(self);
   // Not by all routes at the same time; and by a time, not a message for each wait: changes told in between add none.
-  state.ask_again = alarm::never;
-  if (!state.excluded.empty() || state.vain_tries > 0 || state.losses > vain_tries_in_a_row) {
+  const bool pauses = state.ask_again != alarm::never;  // for what was before
+  if (!pauses && (!state.excluded.empty() || state.vain_tries > 0 || state.losses > vain_tries_in_a_row)) {
     const auto share = 500 + state.sink_session.bytes[0] * 2;  // 500 to 1010 thousandths
     const auto pause = std::min(first_pause * (1 << std::min(state.waits, 7u)), longest_pause);
     state.ask_again = self->clock().now() + pause * share / 1000;
-    state.timer.set(self, state.ask_again);
   }
-  ++state.waits;
+  state.timer.set(self, state.ask_again);
+  if (!pauses) ++state.waits;
   state.refusal = std::move(reason);
   state.waits_for_servers = true;
-  leave_nobody_out(state);
   join_again(self);
 }
 

@@ -81,7 +81,7 @@ kv_cache::kv_cache(const layout& shape, const at::TensorOptions& options)
     const auto bytes = static_cast<uint64_t>(num_tokens()) * token * options.dtype().itemsize();
     throw std::runtime_error(
         "the cache of " + std::to_string(num_tokens()) + " tokens needs " + std::to_string(bytes) +
-        " bytes, which cannot be allocated: lower node.cache_tokens");
+        " bytes, which cannot be allocated (a node holds node.cache_tokens)");
   }
 }
 

@@ -48,13 +48,13 @@ converted<model::tensor> from_wire(const prompts_body& body, const std::shared_p
 
 /// Signs what a server says of itself.  Throws `malformed` where a text is beyond its limit.
 crypto::signed_record sign(const crypto::identity& identity, const server_record& record);
-/// nullopt: forged, malformed, or not the signer's own.
 /// Whose record it says it is, and its number: nothing of it is proved.
 struct record_claim {
   peer_id owner;
   uint64_t seq = 0;
 };
 std::optional<record_claim> claim_of(const crypto::signed_record& record);
+/// nullopt: forged, malformed, or not the signer's own.
 std::optional<server_record> verify(const crypto::signed_record& record);
 
 /// Signs a suspicion; its `signer` is the identity's, whatever it says.

@@ -31,12 +31,18 @@ void ask(peer_pointer self, Request request, Answered answered, Failed failed) {
 void serve_record(peer_pointer self, const record_body& body) {
   auto& state = self->state;
   auto record = from_wire(body);
+  auto tag = body.tag;
   if (!record) {
-    caf::anon_send(state.config.directory, refused_atom::value, state.info.peer);
-    if (body.tag != 0) refuse(self, 0, errc::bad_request, "a record that cannot be read");
+    // Counted, and answered behind those before it.
+    ask(
+        self, self->request(state.config.directory, local_timeout, refused_atom::value, state.info.peer),
+        [self, tag] {
+          if (tag != 0) refuse(self, 0, errc::bad_request, "a record that cannot be read");
+          go_on(self);
+        },
+        [](const caf::error&) {});
     return;
   }
-  auto tag = body.tag;
   ask(
       self,
       self->request(state.config.directory, local_timeout, record_atom::value, std::move(*record), state.info.peer),

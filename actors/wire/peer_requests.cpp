@@ -11,8 +11,9 @@ namespace {
 
 /// How long a peer may take beyond the time that it was allowed to wait for room.
 constexpr auto remote_timeout = std::chrono::seconds{20};
-/// Records that a peer may leave unanswered.
-constexpr size_t most_unanswered_records = 1024;
+/// Records whose answers are awaited; of older ones only the place is kept, since answers come in the order of records.
+constexpr size_t most_awaited_records = 1024;
+constexpr size_t most_unanswered_records = 16'384;
 
 }  // namespace
 
@@ -53,17 +54,30 @@ uint64_t begin_edge(peer_pointer self, const edge_target& to, edge_owner_actor o
   return stream;
 }
 
-static void fail_oldest_record(peer_pointer self, caf::error reason) {
-  auto& waiting = self->state.records;
-  if (waiting.empty()) return;
-  waiting.begin()->second.deliver(std::move(reason));
-  waiting.erase(waiting.begin());
+/// An answer to a record has come.
+template <class Outcome>
+void settle_record(peer_pointer self, record_promises::iterator record, Outcome outcome) {
+  auto& state = self->state;
+  if (record->first < state.first_awaited)
+    --state.records_given_up;
+  else
+    record->second.deliver(std::move(outcome));
+  state.records.erase(record);
 }
 
 caf::result<taken> hand_over(peer_pointer self, const signed_server_record& record) {
-  auto& waiting = self->state.records;
-  if (waiting.size() >= most_unanswered_records)
-    fail_oldest_record(self, make_error(errc::overloaded, "too many records are unanswered"));
+  auto& state = self->state;
+  auto& waiting = state.records;
+  if (waiting.size() >= most_unanswered_records) {
+    self->send(state.link, close_atom::value, errc::overloaded, "records are not answered");
+    return make_error(errc::overloaded, "records are not answered");
+  }
+  if (waiting.size() - state.records_given_up >= most_awaited_records) {
+    auto oldest = waiting.lower_bound(state.first_awaited);
+    oldest->second.deliver(make_error(errc::overloaded, "too many records are unanswered"));
+    state.first_awaited = oldest->first + 1;
+    ++state.records_given_up;
+  }
   auto tag = self->state.next_tag++;
   auto answer = self->make_response_promise<taken>();
   waiting.emplace(tag, answer);
@@ -100,7 +114,11 @@ void take_status(peer_pointer self, uint64_t stream, const status_reply_body& bo
 
 void take_refused(peer_pointer self, uint64_t stream, const refused_body& body) {
   // It has no tag there, but its place among the answers to records.
-  if (stream == 0) return fail_oldest_record(self, make_error(body.code.value, body.text.value));
+  if (stream == 0) {
+    auto& waiting = self->state.records;
+    if (!waiting.empty()) settle_record(self, waiting.begin(), make_error(body.code.value, body.text.value));
+    return;
+  }
   auto use = use_of<opened_stream>(self, stream);
   if (!use) return;
   if (use->control) return end_link(self, "a refusal of what was opened");
@@ -201,10 +219,8 @@ void take_sessions(peer_pointer self, const sessions_reply_body& body) {
 }
 
 void take_record_taken(peer_pointer self, const record_taken_body& body) {
-  auto found = self->state.records.find(body.tag);
-  if (found == self->state.records.end()) return;
-  found->second.deliver(taken{});
-  self->state.records.erase(found);
+  if (auto found = self->state.records.find(body.tag); found != self->state.records.end())
+    settle_record(self, found, taken{});
 }
 
 void take_snapshot_end(peer_pointer self) {

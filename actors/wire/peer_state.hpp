@@ -51,6 +51,9 @@ struct listing {
   session_list so_far;
 };
 
+/// By tag: the peer answers in their order.
+using record_promises = std::map<uint64_t, caf::typed_response_promise<taken>>;
+
 struct peer_state {
   peer_state() = default;
   link_actor link;
@@ -59,7 +62,9 @@ struct peer_state {
   uint64_t next_stream = 0;
   uint64_t next_tag = 1;
   std::map<uint64_t, stream_use> streams;
-  std::map<uint64_t, caf::typed_response_promise<taken>> records;  // by tag: the peer answers in their order
+  record_promises records;
+  uint64_t first_awaited = 0;   // records with lower tags have been answered with an error
+  size_t records_given_up = 0;  // so many of those that are left
   std::deque<caf::typed_response_promise<taken>> snapshots;
   std::unordered_map<uint64_t, caf::typed_response_promise<taken>> digests;    // by tag
   std::unordered_map<uint64_t, caf::typed_response_promise<uint32_t>> drains;  // by tag

@@ -65,7 +65,7 @@ BOOST_FIXTURE_TEST_CASE(and_one_that_its_next_hop_refuses_costs_both, spared_cha
   check_replaced({0, 1}, [&] { c.swarm.poison_once(first); });
 }
 
-BOOST_FIXTURE_TEST_CASE(what_two_servers_refuse_is_the_callers_fault, spared_chain) {
+BOOST_FIXTURE_TEST_CASE(what_is_refused_twice_is_the_callers_fault, spared_chain) {
   const auto answer = g.forward_nonsense();
   c.swarm.run_until([&] { return !answer->pending(); });
   BOOST_TEST(answer->failed_with(errc::not_finite), answer->text());
@@ -86,17 +86,23 @@ BOOST_AUTO_TEST_CASE(where_there_is_one_server_it_is_asked_twice) {
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_fails_each_time_is_not_asked_without_end) {
-  virtual_swarm swarm;
-  swarm.add({0, 6});
-  generation g{swarm};
-  g.options.step_timeout = 60s;
-  g.open();
-  BOOST_TEST(g.forward(5), g.failure);
-  const auto before = swarm.reservations(1);
-  swarm.fail_always(1);
-  BOOST_TEST(!g.forward(1));
-  BOOST_TEST(g.failure.find("made to fail") != std::string::npos, g.failure);
-  BOOST_TEST(swarm.reservations(1) - before <= 40u);
+  // Whatever becomes of others meanwhile.
+  for (const bool others_change : {false, true}) BOOST_TEST_CONTEXT(others_change) {
+      virtual_swarm swarm;
+      swarm.add({0, 6});
+      swarm.add({0, 1});
+      generation g{swarm};
+      g.options.step_timeout = 60s;
+      g.open();
+      BOOST_TEST(g.forward(5), g.failure);
+      const auto before = swarm.reservations(1);
+      swarm.fail_always(1, [&] {
+        if (others_change) swarm.flap(2);
+      });
+      BOOST_TEST(!g.forward(1));
+      BOOST_TEST(g.failure.find("made to fail") != std::string::npos, g.failure);
+      BOOST_TEST(swarm.reservations(1) - before <= 40u);
+    }
 }
 
 }  // namespace corolla::tests

@@ -99,6 +99,6 @@ BOOST_AUTO_TEST_CASE(a_cache_that_cannot_be_allocated_is_told_with_its_size_and_
   // Two blocks' keys and values, each of 2 heads of 16 float32.
   expect(
       result,
-      "the cache of 1099511627776 tokens needs 562949953421312 bytes, which cannot be allocated: lower "
-      "node.cache_tokens");
+      "the cache of 1099511627776 tokens needs 562949953421312 bytes, which cannot be allocated (a node holds "
+      "node.cache_tokens)");
 }

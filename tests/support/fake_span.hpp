@@ -69,7 +69,10 @@ class fake_span final : public model::span {
   std::vector<model::span_result> run(std::span<const model::span_step> steps, const std::atomic<bool>& stop) override {
     auto& pass = controls_->passes.emplace_back();
     for (const auto& step : steps) pass.push_back(step.cache);
-    if (controls_->always_fails) throw std::runtime_error("made to fail");
+    if (controls_->always_fails) {
+      if (controls_->between_blocks) controls_->between_blocks();
+      throw std::runtime_error("made to fail");
+    }
     if (!controls_->next_failure.empty()) throw std::runtime_error(std::exchange(controls_->next_failure, {}));
     std::vector<model::span_result> results;
     for (const auto& step : steps) results.push_back(run_one(step, stop));

@@ -73,8 +73,23 @@ class virtual_swarm {
   void repeat_steps(uint32_t n, uint32_t seed);
   /// Its next pass fails.
   void fail_once(size_t server);
-  /// All its passes fail.
-  void fail_always(size_t server) { nodes_[server].span->always_fails = true; }
+  /// All its passes fail, and `also` is done each time.
+  void fail_always(size_t server, std::function<void()> also = {}) {
+    nodes_[server].span->always_fails = true;
+    nodes_[server].span->between_blocks = std::move(also);
+  }
+  /// It announces that it is about to leave, or no longer, in a moment.
+  void flap(size_t server) {
+    auto& n = nodes_[server];
+    using enum actors::server_state;
+    n.record.state = n.record.state == online ? draining : online;
+    ++n.record.seq;
+    sign(server);
+    time_.system().spawn(
+        [to = nodes_[0].directory, told = n.as_told, from = n.config->self](caf::event_based_actor* self) {
+          self->delayed_send(to, std::chrono::milliseconds{10}, actors::record_atom::value, told, from);
+        });
+  }
   /// What its next pass gives is no number.
   void poison_once(size_t server) { nodes_[server].span->poisons_next = true; }
   /// The way between two servers alone is lost, with both its ends; each takes the other for dead until it hears of it
