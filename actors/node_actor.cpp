@@ -60,11 +60,12 @@ void stop(node_pointer self) {
   auto& state = self->state;
   if (state.stopping) return;
   state.stopping = true;
+  // First, so that whoever is answered below sees why.
+  *state.settings->stop = true;
+  state.settings->stops_dials->raise();
   sessions::refuse_openings(self);
   links::give_up(self);
   publishing::give_up(self);
-  *state.settings->stop = true;
-  state.settings->stops_dials->raise();
   if (state.acceptor) self->send_exit(state.acceptor, caf::exit_reason::user_shutdown);
   // First of all, so that nobody plans over this node again because of what ends now.
   self->request(state.settings->directory, withdraw_timeout, withdraw_atom::value)
