@@ -56,7 +56,7 @@ uint64_t begin_edge(peer_pointer self, const edge_target& to, edge_owner_actor o
 
 /// An answer to a record has come.
 template <class Outcome>
-void settle_record(peer_pointer self, record_promises::iterator record, Outcome outcome) {
+static void settle_record(peer_pointer self, record_promises::iterator record, Outcome outcome) {
   auto& state = self->state;
   if (record->first < state.first_awaited)
     --state.records_given_up;

@@ -26,6 +26,7 @@ class bound_port {
   bound_port& operator=(const bound_port&) = delete;
 
   uint16_t number() const { return ntohs(address_.sin_port); }
+  int socket() const { return socket_; }
 
  private:
   int socket_;
