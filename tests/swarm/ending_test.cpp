@@ -12,15 +12,13 @@
 #include <string>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "golden.hpp"
 #include "relay.hpp"
+#include "silent_port.hpp"
 #include "sparse_model.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -93,39 +91,6 @@ process start_long_text(const swarm& s, const std::vector<std::string>& more = {
 
 const std::vector<std::string> room{"--node.cache_tokens=8192"};
 
-/// Listens, takes connections and says nothing.
-class silent_peer {
- public:
-  silent_peer() : fd_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* plain = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(fd_, plain, size) != 0 || ::listen(fd_, 8) != 0 || ::getsockname(fd_, plain, &size) != 0)
-      throw std::runtime_error("the silent peer cannot listen");
-    port_ = ntohs(address.sin_port);
-  }
-  ~silent_peer() {
-    ::close(fd_);
-    if (taken_ >= 0) ::close(taken_);
-  }
-  silent_peer(const silent_peer&) = delete;
-  silent_peer& operator=(const silent_peer&) = delete;
-
-  std::string address() const { return "corolla://" + std::string(52, 'a') + "@127.0.0.1:" + std::to_string(port_); }
-  /// Somebody has connected, and has begun to prove who it is.
-  bool is_greeted() {
-    taken_ = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-    char byte;
-    return ::recv(taken_, &byte, 1, 0) == 1;
-  }
-
- private:
-  int fd_, taken_ = -1;
-  uint16_t port_ = 0;
-};
-
 /// A node that has megabytes to send to a client which reads nothing any more.
 struct owed_read {
   owed_read() {
@@ -160,8 +125,9 @@ BOOST_DATA_TEST_CASE(an_idle_node_ends, data::make({SIGTERM, SIGINT}), signal) {
 
 BOOST_DATA_TEST_CASE(
     a_node_ends_at_once_while_it_joins_by_a_peer_that_is_silent, data::make({SIGTERM, SIGINT}), signal) {
-  silent_peer peer;
-  server joining{tiny_model("llama"), {"--node.peers=" + peer.address()}};
+  silent_port peer;
+  const auto address = "corolla://" + std::string(52, 'a') + "@127.0.0.1:" + std::to_string(peer.number());
+  server joining{tiny_model("llama"), {"--node.peers=" + address}};
   BOOST_TEST_REQUIRE(peer.is_greeted());
   check_ends(joining.child(), signal, last_word::nothing, /*status=*/0, at_once);
   BOOST_TEST(joining.child().output() == "");  // it did not come to be ready
